@@ -1,0 +1,1 @@
+"""What changes a stream while it is negotiated: one file a feature, both ends in it."""

@@ -1,0 +1,256 @@
+"""The push parser: bytes in, one `Element` for each first-level child of the stream out.
+
+Everything that RFC 6120 §11 forbids, and everything over a limit, is a `StreamError` that names the condition to
+send. After an error the parser takes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from xml.parsers import expat
+
+from chirrup.core.errors import StreamError
+from chirrup.core.xml import CLIENT, Element, escape_attribute
+
+CONTENT_NAMESPACES: Final = frozenset({CLIENT, "jabber:server", "jabber:component:accept"})
+
+_MAX_NAMES: Final = 2_000
+"""Distinct element and attribute names after which expat, which never forgets one, is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a parser accepts; RFC 6120 §13.12."""
+
+    stanza_bytes: int = 262_144
+    """Octets of one first-level element, and of the stream header."""
+    depth: int = 64
+    """Levels of elements inside the stream element."""
+    attributes: int = 64
+    """Attributes of one element."""
+    elements: int = 5_000
+    """Elements in one stanza, at all levels."""
+
+
+class StreamParser:
+    """Parses one XML stream, from header to closing tag.
+
+    `feed()` returns the first-level elements that are now whole. `header` is the stream element, without its
+    children, once its start tag was seen, and `prefixes` are the namespaces it declared; `ended` turns true at
+    its end tag, after which everything is ignored.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.header: Element | None = None
+        self.prefixes: dict[str, str] = {}
+        self.ended = False
+        self.limits = limits
+        self._held = b""  # what follows the last ">": it can't complete anything yet
+        self._fed = 0  # octets given to this expat parser
+        self._start = 0  # octet at which what is being read began
+        self._open = False  # inside a first-level element
+        self._ready: list[Element] = []
+        self._content_ns = CLIENT
+        self._error: StreamError | None = None
+        self._expat = self._make_expat()
+
+    @property
+    def idle(self) -> bool:
+        """Whether the parser stands between two first-level elements with nothing half read."""
+        return not (self._held or self._open) and self._expat.CurrentByteIndex == self._fed
+
+    def feed(self, data: bytes) -> list[Element]:
+        """Take octets from the peer; raises StreamError, at once and at every later call."""
+        if self._error is not None:
+            raise self._error
+        if self.ended:
+            return []
+        if self._held or not data.endswith(b">"):
+            data = self._hold(data)
+        self._fed += len(data)
+        try:
+            self._expat.Parse(data, False)
+            if self._fed - self._start + len(self._held) > self.limits.stanza_bytes:
+                self._check_size()
+        except (expat.ExpatError, StreamError) as error:
+            if not self.ended:
+                self._error = error if isinstance(error, StreamError) else _stream_error(error, data)
+                raise self._error from None
+        ready = self._ready
+        if ready:
+            self._ready = []
+            if len(self._expat.intern) > _MAX_NAMES and self.idle:
+                self._renew()
+        return ready
+
+    def _hold(self, data: bytes) -> bytes:
+        """Keep back what comes after the last ">". Expat would scan an unfinished tag again for each piece, which
+        a peer that sends single octets could make quadratic."""
+        data = self._held + data
+        end = data.rfind(b">") + 1
+        held = data[end:]
+        if held.isspace() and not self._open:
+            held = b""
+        if self.header is None and not end and held.lstrip()[:1] not in (b"", b"<", b"\xef"):
+            self._error = StreamError("not-well-formed", "an XML stream begins with a tag")
+            raise self._error
+        self._held = held
+        return data[:end]
+
+    def _check_size(self) -> None:
+        if not self._open and self.header is not None:
+            self._start = self._expat.CurrentByteIndex  # what came before is complete and was within the limit
+        if self._fed - self._start + len(self._held) > self.limits.stanza_bytes:
+            raise self._too_big()
+
+    def _too_big(self) -> StreamError:
+        return StreamError(
+            "policy-violation",
+            f"a stanza may have {self.limits.stanza_bytes} octets at most",
+            app="{urn:xmpp:errors}stanza-too-big",
+        )
+
+    def _renew(self) -> None:
+        """Replace expat by a new one that knows the same prefixes, to free the names that it collected."""
+        prefixes = "".join(
+            f" xmlns:{prefix}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items() if prefix
+        )
+        default = escape_attribute(self.prefixes.get("", ""))
+        opening = f"<p-:stream xmlns:p-='urn:p' xmlns='{default}'{prefixes}>".encode()
+        self._expat = self._make_expat()
+        self._expat.Parse(opening, False)
+        self._fed = self._start = len(opening)
+
+    def _make_expat(self) -> expat.XMLParserType:
+        parser = expat.ParserCreate("UTF-8", "}")
+        parser.buffer_text = True
+        if self.header is None:
+            parser.StartNamespaceDeclHandler = self._declare
+        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = self._handlers(parser)
+        parser.XmlDeclHandler = _declaration
+        parser.StartDoctypeDeclHandler = _refuse("a document type declaration")
+        parser.CommentHandler = _refuse("a comment")
+        parser.ProcessingInstructionHandler = _refuse("a processing instruction")
+        if hasattr(parser, "SetReparseDeferralEnabled"):
+            parser.SetReparseDeferralEnabled(False)
+        return parser
+
+    def _declare(self, prefix: str | None, uri: str) -> None:
+        self.prefixes[prefix or ""] = uri
+
+    def _begin(self, header: Element) -> None:
+        """The stream's start tag: from now on its content namespace reads as `jabber:client`."""
+        self.header = header
+        self._expat.StartNamespaceDeclHandler = None
+        default = self.prefixes.get("", "")
+        if default in CONTENT_NAMESPACES:
+            self._content_ns = default
+
+    def _handlers(self, parser: expat.XMLParserType) -> tuple[_StartHandler, _EndHandler, _TextHandler]:
+        """The three functions that run for each tag and text; closures, since a cell is cheaper than an attribute."""
+        new = Element.__new__
+        known = _NAMES[self._content_ns].get
+        max_attributes, max_depth = self.limits.attributes, self.limits.depth
+        max_elements, max_bytes = self.limits.elements, self.limits.stanza_bytes
+        stack: list[Element] = []
+        current: Element | None = None
+        elements = 0
+        outside = True  # the stream's own start tag is still to come
+
+        def start(tag: str, attrs: dict[str, str]) -> None:
+            nonlocal current, elements, outside, known
+            element = new(Element)
+            element.name, element.ns = known(tag) or _split(tag, self._content_ns)
+            element.attrs = attrs
+            element.children = []
+            elements += 1
+            if len(attrs) > max_attributes:
+                raise StreamError("policy-violation", f"an element may have {max_attributes} attributes at most")
+            if current is not None:
+                stack.append(current)
+                if len(stack) >= max_depth:
+                    raise StreamError("policy-violation", f"elements may be nested {max_depth} deep at most")
+                if elements > max_elements:
+                    raise StreamError("policy-violation", f"a stanza may have {max_elements} elements at most")
+                current.children.append(element)
+            elif outside:
+                outside = False
+                if self.header is None:
+                    self._begin(element)
+                    known = _NAMES[self._content_ns].get
+                return
+            else:
+                elements = 1
+                self._open = True
+                self._start = parser.CurrentByteIndex
+            current = element
+
+        def end(_tag: str) -> None:
+            nonlocal current
+            if stack:
+                current = stack.pop()
+            elif current is not None:
+                if parser.CurrentByteIndex - self._start > max_bytes:
+                    raise self._too_big()
+                self._ready.append(current)
+                self._open = False
+                current = None
+            else:
+                self.ended = True
+
+        def text(data: str) -> None:
+            if current is None:
+                if not data.isspace():
+                    raise StreamError("bad-format", "only white space may stand between stanzas")
+                return
+            children = current.children
+            if children and type(last := children[-1]) is str:
+                children[-1] = last + data
+            else:
+                children.append(data)
+
+        return start, end, text
+
+
+_StartHandler = Callable[[str, dict[str, str]], None]
+_EndHandler = Callable[[str], None]
+_TextHandler = Callable[[str], None]
+
+_MAX_KNOWN: Final = 4_096
+_NAMES: Final[dict[str, dict[str, tuple[str, str]]]] = {ns: {} for ns in CONTENT_NAMESPACES}
+"""Names as expat reports them and as (name, namespace), for each content namespace; bounded."""
+
+
+def _split(tag: str, content_ns: str) -> tuple[str, str]:
+    ns, _, name = tag.rpartition("}")
+    pair = (name, CLIENT if ns == content_ns else ns)
+    known = _NAMES[content_ns]
+    if len(known) < _MAX_KNOWN and len(tag) < 200:
+        known[tag] = pair
+    return pair
+
+
+def _declaration(version: str, encoding: str | None, _standalone: int) -> None:
+    if version != "1.0":
+        raise StreamError("not-well-formed", "XMPP is XML 1.0")
+    if encoding is not None and encoding.upper() != "UTF-8":
+        raise StreamError("unsupported-encoding", f"XMPP is always UTF-8, not {encoding[:40]}")
+
+
+def _refuse(what: str) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise StreamError("restricted-xml", f"XMPP has no place for {what}")
+
+    return refuse
+
+
+def _stream_error(error: expat.ExpatError, data: bytes) -> StreamError:
+    try:
+        data.decode()  # a piece begins and ends at markup, so never in the middle of a character
+    except UnicodeDecodeError:
+        return StreamError("unsupported-encoding", "XMPP is always UTF-8, and this is not")
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]:
+        return StreamError("restricted-xml", "only the five predefined entities may be used")
+    return StreamError("not-well-formed", expat.ErrorString(error.code) or "bad XML")

@@ -1,0 +1,282 @@
+"""`Element`, the one representation of XML in the house, and the way it is written.
+
+An element has a local `name`, a namespace `ns`, a dict of attributes and a list of children, which are elements
+and strings in document order. Attribute names are local names; an attribute in a namespace is keyed
+`namespace}name`, as expat reports it (`XML_LANG` is the one that matters).
+
+The content namespaces `jabber:client`, `jabber:server` and `jabber:component:accept` are all `jabber:client`
+inside; what is written for a stream leaves the content namespace out, because the stream's header declared it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Self
+
+from chirrup.core.errors import LocalProtocolError
+
+CLIENT: Final = "jabber:client"
+STREAMS: Final = "http://etherx.jabber.org/streams"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+XML_LANG: Final = f"{XML}}}lang"
+
+class Element:
+    """An XML element.
+
+    Built from the outside in, so that code has the shape of what it sends:
+
+        Element("iq", CLIENT, Element("query", ROSTER, Element("item", jid=contact)), type="set", id="r1")
+
+    or step by step: `c()` adds a child and returns it, `t()` adds text and returns the element itself.
+    A child made without a namespace takes its parent's. Attributes that are `None` are left out; Python's
+    reserved words get a trailing underscore (`from_`).
+    """
+
+    __slots__ = ("attrs", "children", "name", "ns")
+
+    name: str
+    ns: str
+    attrs: dict[str, str]
+    children: list[Element | str]
+
+    def __init__(self, name: str, ns: str = "", /, *children: Element | str | None, **attrs: object) -> None:
+        self.name = name
+        self.ns = ns
+        self.attrs = {}
+        self.children = []
+        for key, value in attrs.items():
+            self.set(key.rstrip("_"), value)
+        for child in children:
+            if child is not None:
+                self.append(child)
+
+    # -- attributes
+
+    def get(self, attribute: str, default: str = "") -> str:
+        """The attribute's value, or `default`."""
+        return self.attrs.get(attribute, default)
+
+    def set(self, attribute: str, value: object) -> Self:
+        """Set an attribute; `None` removes it, booleans become `true` and `false`."""
+        if value is None:
+            self.attrs.pop(attribute, None)
+        elif isinstance(value, bool):
+            self.attrs[attribute] = "true" if value else "false"
+        else:
+            self.attrs[attribute] = str(value)
+        return self
+
+    @property
+    def lang(self) -> str:
+        """`xml:lang` of this very element, or the empty string."""
+        return self.attrs.get(XML_LANG, "")
+
+    # -- children
+
+    def append(self, child: Element | str) -> Self:
+        if isinstance(child, Element) and not child.ns:
+            child._inherit(self.ns)
+        self.children.append(child)
+        return self
+
+    def _inherit(self, ns: str) -> None:
+        self.ns = ns
+        for child in self.children:
+            if isinstance(child, Element) and not child.ns:
+                child._inherit(ns)
+
+    def c(self, name: str, ns: str = "", /, text: str | None = None, **attrs: object) -> Element:
+        """Add a child element and return the child."""
+        child = Element(name, ns or self.ns, text, **attrs)
+        self.children.append(child)
+        return child
+
+    def t(self, text: str) -> Self:
+        """Add character data and return this element."""
+        self.children.append(text)
+        return self
+
+    @property
+    def text(self) -> str:
+        """The element's own character data, without that of its descendants."""
+        children = self.children
+        if len(children) == 1 and isinstance(children[0], str):
+            return children[0]
+        return "".join([child for child in children if isinstance(child, str)])
+
+    def child(self, name: str, ns: str | None = None) -> Element | None:
+        """The first child element of that name, in `ns` or, left out, in this element's namespace."""
+        if ns is None:
+            ns = self.ns
+        for child in self.children:
+            if type(child) is Element and child.name == name and child.ns == ns:
+                return child
+        return None
+
+    def child_text(self, name: str, ns: str | None = None, default: str = "") -> str:
+        """The character data of `child(name, ns)`, or `default` where there is no such child."""
+        child = self.child(name, ns)
+        return default if child is None else child.text
+
+    def elements(self, name: str | None = None, ns: str | None = None) -> Iterator[Element]:
+        """The child elements, all of them or those with that name and that namespace."""
+        for child in self.children:
+            if (
+                isinstance(child, Element)
+                and (name is None or child.name == name)
+                and (ns is None or child.ns == ns)
+            ):
+                yield child
+
+    @property
+    def first(self) -> Element | None:
+        """The first child element: an IQ's payload, an error's condition."""
+        for child in self.children:
+            if isinstance(child, Element):
+                return child
+        return None
+
+    def remove(self, name: str, ns: str) -> bool:
+        """Remove every child element of that name and namespace; whether there was one."""
+        kept = [c for c in self.children if not (isinstance(c, Element) and c.name == name and c.ns == ns)]
+        found = len(kept) != len(self.children)
+        self.children = kept
+        return found
+
+    # -- as a whole
+
+    def copy(self) -> Element:
+        """An element with its own attributes and list of children; the children themselves are shared."""
+        new = Element.__new__(Element)
+        new.name = self.name
+        new.ns = self.ns
+        new.attrs = self.attrs.copy()
+        new.children = self.children.copy()
+        return new
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Element):
+            return NotImplemented
+        return (
+            self.name == other.name
+            and self.ns == other.ns
+            and self.attrs == other.attrs
+            and _joined(self.children) == _joined(other.children)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # an element is mutable
+
+    def __str__(self) -> str:
+        return serialise(self, "")
+
+    def __repr__(self) -> str:
+        text = serialise(self, "")
+        return f"<Element {text if len(text) <= 200 else text[:199] + '…'}>"
+
+    def to_bytes(self) -> bytes:
+        """The element as it is written to a stream whose header declared the content namespace."""
+        return serialise(self, CLIENT).encode()
+
+
+def _joined(children: list[Element | str]) -> list[Element | str]:
+    """Children with neighbouring strings joined and empty ones left out, as XML can't tell them apart."""
+    joined: list[Element | str] = []
+    for child in children:
+        if isinstance(child, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += child
+        elif child != "":
+            joined.append(child)
+    return joined
+
+
+# -- writing
+
+
+def serialise(element: Element, ns: str) -> str:
+    """The element as XML text in a place where `ns` is the default namespace.
+
+    Elements of the stream namespace get the prefix `stream`, which every stream header declares.
+    Raises LocalProtocolError for characters that XML 1.0 can't carry (§2.2 there).
+    """
+    out: list[str] = []
+    _write(element, ns, out)
+    return "".join(out)
+
+
+def _write(element: Element, ns: str, out: list[str]) -> None:
+    name = element.name
+    own = element.ns
+    if own != ns:
+        if own == STREAMS and ns == CLIENT:
+            name, own = f"stream:{name}", ns
+            out.append(f"<{name}")
+        else:
+            out.append(f"<{name} xmlns='{escape_attribute(own)}'")
+    else:
+        out.append(f"<{name}")
+    for key, value in element.attrs.items():
+        if "}" in key:
+            out.append(_prefixed(key, value))
+        elif value.isprintable() and not ("'" in value or "&" in value or "<" in value):
+            out.append(f" {key}='{value}'")
+        else:
+            out.append(f" {key}='{escape_attribute(value)}'")
+    children = element.children
+    if not children:
+        out.append("/>")
+        return
+    out.append(">")
+    for child in children:
+        if type(child) is not str:
+            _write(child, own, out)  # type: ignore[arg-type]
+        elif child.isprintable() and not ("&" in child or "<" in child or ">" in child):
+            out.append(child)
+        else:
+            out.append(escape_text(child))
+    out.append(f"</{name}>")
+
+
+def _prefixed(key: str, value: str) -> str:
+    ns, _, name = key.rpartition("}")
+    if ns == XML:
+        return f" xml:{name}='{escape_attribute(value)}'"
+    return f" xmlns:a-{name}='{escape_attribute(ns)}' a-{name}:{name}='{escape_attribute(value)}'"
+
+
+_FORBIDDEN: Final = frozenset(
+    [chr(c) for c in range(0x20) if chr(c) not in "\t\n\r"] + [chr(c) for c in (0xFFFE, 0xFFFF)]
+)
+
+
+def _check(text: str) -> None:
+    if text.isprintable():
+        return
+    for char in text:
+        if char in _FORBIDDEN or "\ud800" <= char <= "\udfff":
+            raise LocalProtocolError(f"U+{ord(char):04X} can't be sent: XML 1.0 has no way to write it")
+
+
+def escape_text(text: str) -> str:
+    """Character data, escaped; a carriage return is kept by a character reference."""
+    _check(text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("\r", "&#xD;") if "\r" in text else text
+
+
+def escape_attribute(value: str) -> str:
+    """An attribute's value, escaped for single quotes; white space survives normalisation (XML 1.0 §3.3.3)."""
+    _check(value)
+    value = value.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&apos;")
+    if value.isprintable():
+        return value
+    return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
+
+
+def splice_to(stanza: Element) -> tuple[bytes, bytes]:
+    """The stanza in two halves between which ` to='…'` goes, so that one serialisation serves many receivers."""
+    to = stanza.attrs.pop("to", None)
+    written = stanza.to_bytes()
+    if to is not None:
+        stanza.attrs["to"] = to
+    cut = 1 + len(stanza.name)
+    return written[:cut], written[cut:]

@@ -1,0 +1,1 @@
+"""Features, a folder each, named by what they do."""

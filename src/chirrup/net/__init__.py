@@ -1,0 +1,1 @@
+"""The asyncio edge: listening, TLS, clocks."""

@@ -1,0 +1,1 @@
+"""The server: hosts, routing, delivery, accounts, and the interface that modules are written against."""
