@@ -20,6 +20,7 @@ STREAMS: Final = "http://etherx.jabber.org/streams"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 XML_LANG: Final = f"{XML}}}lang"
 
+
 class Element:
     """An XML element.
 
