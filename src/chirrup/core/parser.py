@@ -101,9 +101,7 @@ class StreamParser:
 
     def _check_size(self) -> None:
         if not self._open and self.header is not None:
-            self._start = (
-                self._expat.CurrentByteIndex
-            )  # what came before is complete and was within the limit
+            self._start = self._expat.CurrentByteIndex  # what came before is complete and was within the limit
         if self._fed - self._start + len(self._held) > self.limits.stanza_bytes:
             raise self._too_big()
 
@@ -130,9 +128,7 @@ class StreamParser:
         parser.buffer_text = True
         if self.header is None:
             parser.StartNamespaceDeclHandler = self._declare
-        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = self._handlers(
-            parser
-        )
+        parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = self._handlers(parser)
         parser.XmlDeclHandler = _declaration
         parser.StartDoctypeDeclHandler = _refuse("a document type declaration")
         parser.CommentHandler = _refuse("a comment")
@@ -171,17 +167,13 @@ class StreamParser:
             element.children = []
             elements += 1
             if len(attrs) > max_attributes:
-                raise StreamError(
-                    "policy-violation", f"an element may have {max_attributes} attributes at most"
-                )
+                raise StreamError("policy-violation", f"an element may have {max_attributes} attributes at most")
             if current is not None:
                 stack.append(current)
                 if len(stack) >= max_depth:
                     raise StreamError("policy-violation", f"elements may be nested {max_depth} deep at most")
                 if elements > max_elements:
-                    raise StreamError(
-                        "policy-violation", f"a stanza may have {max_elements} elements at most"
-                    )
+                    raise StreamError("policy-violation", f"a stanza may have {max_elements} elements at most")
                 current.children.append(element)
             elif outside:
                 outside = False

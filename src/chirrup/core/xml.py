@@ -122,11 +122,7 @@ class Element:
     def elements(self, name: str | None = None, ns: str | None = None) -> Iterator[Element]:
         """The child elements, all of them or those with that name and that namespace."""
         for child in self.children:
-            if (
-                isinstance(child, Element)
-                and (name is None or child.name == name)
-                and (ns is None or child.ns == ns)
-            ):
+            if isinstance(child, Element) and (name is None or child.name == name) and (ns is None or child.ns == ns):
                 yield child
 
     @property
