@@ -168,7 +168,7 @@ class Limits(_Model):
     log_in_attempts: int = Field(default=3, ge=2, le=5)
     """Log-ins that may fail on one stream before it is closed."""
     failed_logins: int = Field(default=5, ge=1)
-    """Failed log-ins, to an account or from an address, after which further ones are answered slowly."""
+    """Failed log-ins from one address after which further ones are answered slowly."""
     failed_logins_refuse: int = Field(default=20, ge=1, validate_default=True)
     """Failed log-ins after which further ones are refused, until the window has passed."""
     failed_login_window: int = Field(default=600, ge=1)
