@@ -104,8 +104,9 @@ class LogConfig(_Model):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least important kind of line that is written."""
-    format: Literal["human", "json", "auto"] = "auto"
-    """"human": lines to read; "json": one JSON object a line; "auto": human on a terminal and in syslog, JSON else."""
+    format: Literal["human", "json", "auto"] = "human"
+    """"human": lines to read; "json": one JSON object a line; "auto": JSON, but on a terminal, in systemd's journal and
+    in syslog lines to read."""
     to: str = Field(default="stderr", min_length=1)
     """"stderr", "syslog", or the path of a file. The file may be moved away at any time, as logrotate does."""
     wire: bool = False
