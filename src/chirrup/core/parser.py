@@ -51,7 +51,8 @@ class StreamParser:
         self._fed = 0  # octets given to this expat parser
         self._start = 0  # octet at which what is being read began
         self._open = False  # inside a first-level element
-        self._ready: list[Element] = []
+        self.ready: list[Element] = []
+        """First-level elements that are whole and were not returned, because a fault came behind them."""
         self._content_ns = CLIENT
         self._error: StreamError | None = None
         self._expat = self._make_expat()
@@ -62,7 +63,9 @@ class StreamParser:
         return not (self._held or self._open) and self._expat.CurrentByteIndex == self._fed
 
     def feed(self, data: bytes) -> list[Element]:
-        """Take octets from the peer; raises StreamError, at once and at every later call."""
+        """Take octets from the peer; raises StreamError, at once and at every later call.
+
+        What was whole before the fault is left in `ready`."""
         if self._error is not None:
             raise self._error
         if self.ended:
@@ -78,9 +81,9 @@ class StreamParser:
             if not self.ended:
                 self._error = error if isinstance(error, StreamError) else _stream_error(error, data)
                 raise self._error from None
-        ready = self._ready
+        ready = self.ready
         if ready:
-            self._ready = []
+            self.ready = []
             if len(self._expat.intern) > _MAX_NAMES and self.idle:
                 self._renew()
         return ready
@@ -194,7 +197,7 @@ class StreamParser:
             elif current is not None:
                 if parser.CurrentByteIndex - self._start > max_bytes:
                     raise self._too_big()
-                self._ready.append(current)
+                self.ready.append(current)
                 self._open = False
                 current = None
             else:

@@ -1,0 +1,148 @@
+"""One TCP connection on the event loop: joined writes, backpressure both ways, TLS begun in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import Final, Protocol, cast
+
+_KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 300), (socket.TCP_KEEPINTVL, 60), (socket.TCP_KEEPCNT, 4))
+"""A peer that vanished without a word is noticed after nine minutes."""
+
+
+class Tap(Protocol):
+    """Something that watches a connection."""
+
+    def received(self, data: bytes) -> None: ...
+    def sent(self, data: bytes) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """A connection whose writes within one turn of the loop leave in one system call.
+
+    Subclasses implement `opened`, `received`, `lost` and, if they care, `overflowed`.
+    """
+
+    __slots__ = ("_congested", "_out", "_paused", "closing", "loop", "peer", "send_buffer_bytes", "tap", "transport")
+
+    transport: asyncio.Transport
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, send_buffer_bytes: int) -> None:
+        self.loop = loop
+        self.send_buffer_bytes = send_buffer_bytes
+        self.peer = ""
+        """The peer's IP address."""
+        self.closing = False
+        self.tap: Tap | None = None
+        """Sees all octets that come and go, decrypted."""
+        self._out: list[bytes] = []
+        self._congested = False
+        self._paused: set[str] = set()
+
+    # -- for subclasses
+
+    def opened(self) -> None:
+        """The connection stands."""
+
+    def received(self, data: bytes) -> None:
+        """Octets have come."""
+
+    def lost(self, reason: Exception | None) -> None:
+        """The connection is gone."""
+
+    def overflowed(self) -> None:
+        """More than `send_buffer_bytes` wait for a peer that doesn't read."""
+        self.abort()
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) else ""
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEPALIVE:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        self.opened()
+
+    def data_received(self, data: bytes) -> None:
+        if self.tap is not None:
+            self.tap.received(data)
+        self.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self._out.clear()
+        self.lost(exc)
+
+    def pause_writing(self) -> None:
+        self._congested = True
+        self.pause_reading("congested")  # who doesn't read is not read either
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        self.resume_reading("congested")
+
+    # -- writing
+
+    def write(self, data: bytes) -> None:
+        """Queue octets; all that is queued in this turn of the loop leaves together."""
+        out = self._out
+        if not out:
+            self.loop.call_soon(self._flush)
+        out.append(data)
+
+    def _flush(self) -> None:
+        out = self._out
+        if not out or self.closing:
+            out.clear()
+            return
+        data = out[0] if len(out) == 1 else b"".join(out)
+        if self.tap is not None:
+            self.tap.sent(data)
+        self.transport.write(data)
+        out.clear()
+        if self._congested and self.transport.get_write_buffer_size() > self.send_buffer_bytes:
+            self.overflowed()
+
+    def close(self) -> None:
+        """Write what is queued, then close."""
+        if not self.closing:
+            self._flush()
+            self.closing = True
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what is queued is lost."""
+        self._out.clear()
+        self.closing = True
+        self.transport.abort()
+
+    # -- reading
+
+    def pause_reading(self, why: str) -> None:
+        """Stop reading until every reason to is gone."""
+        if not self._paused and not self.closing:
+            self.transport.pause_reading()
+        self._paused.add(why)
+
+    def resume_reading(self, why: str) -> None:
+        if why in self._paused:
+            self._paused.discard(why)
+            if not self._paused and not self.closing:
+                self.transport.resume_reading()
+
+    # -- TLS
+
+    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, timeout: float) -> None:
+        """Flush what is queued, then make the handshake; raises ssl.SSLError or OSError where it fails."""
+        self._flush()
+        transport = await self.loop.start_tls(
+            self.transport, self, context, server_side=server_side, ssl_handshake_timeout=timeout
+        )
+        if transport is None:
+            raise ConnectionResetError("the peer left during the TLS handshake")
+        self.transport = cast("asyncio.Transport", transport)

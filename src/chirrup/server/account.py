@@ -1,0 +1,50 @@
+"""An account in memory: its sessions and what modules loaded for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from chirrup.core.jid import JID
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
+    from chirrup.server.session import Session
+
+D = TypeVar("D")
+
+
+class Account:
+    """One account of a host while it is in memory, which it is whenever one of its sessions lives."""
+
+    __slots__ = ("_data", "available", "host", "jid", "most_available", "non_negative", "sessions")
+
+    def __init__(self, host: Host, jid: JID) -> None:
+        self.host = host
+        self.jid = jid
+        self.sessions: dict[str, Session] = {}
+        """Every session with a bound resource, by resource."""
+        self.available: tuple[Session, ...] = ()
+        """The sessions that sent available presence."""
+        self.non_negative: tuple[Session, ...] = ()
+        """Those of them whose priority isn't negative."""
+        self.most_available: tuple[Session, ...] = ()
+        """Those of them that share the highest priority: who receives a message to the bare JID."""
+        self._data: dict[type, object] = {}
+
+    def put(self, data: object) -> None:
+        """Keep a module's data for this account, found again by its type."""
+        self._data[type(data)] = data
+
+    def get(self, kind: type[D]) -> D:
+        """A module's data for this account. KeyError when the module never loaded it."""
+        return self._data[kind]  # type: ignore[return-value]
+
+    def find(self, kind: type[D]) -> D | None:
+        return self._data.get(kind)  # type: ignore[return-value]
+
+    def rank(self) -> None:
+        """Work out anew who is available; called after a session's availability or priority has changed."""
+        self.available = tuple(session for session in self.sessions.values() if session.presence is not None)
+        self.non_negative = tuple(session for session in self.available if session.priority >= 0)
+        highest = max((session.priority for session in self.non_negative), default=0)
+        self.most_available = tuple(session for session in self.non_negative if session.priority == highest)

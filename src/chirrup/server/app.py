@@ -1,0 +1,211 @@
+"""`Server`, the composition root: puts store, hosts, modules and listeners together, and takes them apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final, TypeVar
+
+from chirrup import __version__
+from chirrup.core.errors import ChirrupError, ConfigError, StreamError
+from chirrup.net.clock import Clock, SystemClock
+from chirrup.server.admin import AdminSocket
+from chirrup.server.auth import Credentials
+from chirrup.server.config import Config, module_settings
+from chirrup.server.host import Host
+from chirrup.server.limits import Connections, FailedLogins
+from chirrup.server.listen import Listeners
+from chirrup.server.logs import get_logger
+from chirrup.server.modules import chosen, find
+from chirrup.server.router import Router
+from chirrup.store import Store
+
+T = TypeVar("T")
+
+_DRAIN: Final = 5.0
+"""Seconds that clients have to take what was sent to them when the server stops."""
+
+
+class Server:
+    """An XMPP server. Several can live in one process, as they do in tests.
+
+        server = Server(Config(...))
+        await server.start()
+        ...
+        await server.stop()
+    """
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        self.config = config
+        self.clock: Clock = clock or SystemClock()
+        self.version = __version__
+        self.started: float = self.clock.time()
+        """When it started, in seconds since 1970."""
+        self.log = get_logger("chirrup.server")
+        self.router = Router()
+        self.hosts: dict[str, Host] = {}
+        self.connections = Connections(config.limits.connections_per_address)
+        self.failed_logins = FailedLogins(
+            config.limits.failed_logins, config.limits.failed_logins_refuse, config.limits.failed_login_window
+        )
+        self.store: Store
+        self.credentials: Credentials
+        self._listeners = Listeners(self)
+        self._admin: AdminSocket | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # -- life
+
+    async def start(self) -> None:
+        """Open the store, start the hosts, listen. ChirrupError where anything is in the way; nothing is left running
+        then."""
+        self.config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.store = await Store.open(self.config.store_url, exclusive=True)
+        self.credentials = Credentials(self.store)
+        try:
+            for name in self.config.hosts:
+                await self._start_host(name)
+            await self._listeners.start()
+            self._admin = AdminSocket(self.config.admin_socket, self._admin_commands())
+            await self._admin.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self.started = self.clock.time()
+
+    async def _start_host(self, name: str) -> None:
+        config = self.config.hosts[name]
+        host = Host(self, config, name)
+        modules = []
+        for module in chosen(config.modules_enabled, config.modules_disabled):
+            try:
+                kind = find(module, self.config.modules_folder)
+            except ConfigError as error:
+                raise self.config.error(("hosts", name, "modules_enabled"), error.problem) from error
+            if host.anonymous and kind.needs_accounts:
+                continue
+            modules.append(kind(host, module_settings(self.config, name, module, kind.Settings)))
+        self.hosts[name] = host
+        self.router.add(host.jid.domain, host)
+        await host.start(modules)
+
+    async def stop(self) -> None:
+        """End every stream with `system-shutdown`, let what is queued be written, commit, close. Safe to call twice."""
+        await self._listeners.stop(StreamError("system-shutdown"), drain=_DRAIN)
+        if self._admin is not None:
+            await self._admin.stop()
+            self._admin = None
+        for host in self.hosts.values():
+            await host.stop()
+            self.router.remove(host.jid.domain)
+        self.hosts.clear()
+        pending = [task for task in self._tasks if task is not asyncio.current_task()]
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=_DRAIN)
+            for task in late:
+                task.cancel()
+        if hasattr(self, "store"):
+            self.credentials.close()
+            await self.store.close()
+
+    async def reload(self, config: Config) -> list[str]:
+        """Take over what can change while the server runs; a line for each thing done or left for a restart.
+
+        Certificates are read anew, limits hold for new connections and hosts and modules are as before."""
+        lines = self._listeners.reload(config)
+        old, self.config = self.config, config
+        limits = config.limits
+        self.connections.most = limits.connections_per_address
+        self.failed_logins.slow_after = limits.failed_logins
+        self.failed_logins.refuse_after = limits.failed_logins_refuse
+        self.failed_logins.window = limits.failed_login_window
+        if old.limits != limits:
+            lines.append("limits: taken over for new connections")
+        for field in ("data", "store", "modules_folder", "listen", "modules"):
+            if getattr(old, field) != getattr(config, field):
+                lines.append(f"{field}: has changed; restart the server for it to take effect")
+        for name in sorted(set(old.hosts) | set(config.hosts)):
+            if name in old.hosts and name in config.hosts and old.hosts[name] == config.hosts[name]:
+                continue
+            lines.append(f"hosts.{name}: has changed; restart the server for it to take effect")
+        return lines or ["nothing has changed"]
+
+    # -- what there is to know
+
+    @property
+    def listening(self) -> list[tuple[str, str, int]]:
+        """Kind of listener, address and port, for each socket."""
+        return self._listeners.listening
+
+    def status(self) -> dict[str, Any]:
+        """What `chirrup status` shows: plain JSON values."""
+        return {
+            "version": self.version,
+            "uptime_seconds": round(self.clock.time() - self.started),
+            "connections": len(self.connections),
+            "hosts": {
+                name: {"sessions": sum(1 for _ in host.sessions()), "modules": [m.name() for m in host.modules]}
+                for name, host in self.hosts.items()
+            },
+            "listening": [list(item) for item in self.listening],
+            "certificates": self._listeners.certificates(),
+            "store": {"url": self.config.store_shown, **self.store.health()},
+        }
+
+    def _admin_commands(self) -> dict[str, Any]:
+        async def status() -> dict[str, Any]:
+            return self.status()
+
+        async def reload() -> list[str]:
+            from chirrup.server.config import load
+
+            return await self.reload(load_again(self.config, load))
+
+        async def account_removed(jid: str) -> None:
+            local, _, domain = jid.partition("@")
+            if host := self.hosts.get(domain):
+                host.end_sessions(local)
+                if account := host.accounts.get(local):
+                    host.forget(account)
+
+        async def remove_account(jid: str) -> bool:
+            local, _, domain = jid.partition("@")
+            host = self.hosts.get(domain)
+            return host is not None and await host.remove_account(local)
+
+        return {
+            "status": status,
+            "reload": reload,
+            "account_removed": account_removed,
+            "remove_account": remove_account,
+        }
+
+    # -- tasks
+
+    def spawn(self, work: Awaitable[T]) -> asyncio.Task[T]:
+        """Run something to its end in the background; a failure is logged, and the server waits for it when it stops."""
+        coroutine = work if inspect.iscoroutine(work) else _awaiting(work)
+        task: asyncio.Task[T] = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, ChirrupError):
+                self.log.error("background work failed", reason=str(error))
+            else:
+                self.log.error("background work failed", exc_info=error)
+
+
+async def _awaiting(work: Awaitable[T]) -> T:
+    return await work
+
+
+def load_again(config: Config, load: Any) -> Config:
+    """The configuration read anew from the file it came from; the same one when it came from none."""
+    from pathlib import Path
+
+    return load(Path(config.file)) if config.file else config  # type: ignore[no-any-return]

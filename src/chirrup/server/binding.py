@@ -1,0 +1,53 @@
+"""Giving a client the resource it asks for (RFC 6120 §7), with what the configuration says about conflicts."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from chirrup.core.errors import StanzaError, StreamError
+from chirrup.core.jid import JID
+from chirrup.server.session import Session
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+    from chirrup.server.account import Account
+    from chirrup.server.host import Host
+    from chirrup.server.session import Wire
+
+
+async def bind(
+    host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool
+) -> Session:
+    """A new session of the account `jid`. Raises the StanzaError that the client is answered with."""
+    account = await host.load(jid.local)
+    if account is None:
+        raise StanzaError("not-allowed", "the account is gone")
+    resource = resource or _made_up()
+    limits = host.server.config.limits
+    older = account.sessions.get(resource)
+    if older is not None:
+        if limits.resource_conflict == "refuse":
+            raise StanzaError("conflict", "another session has that resource")
+        if limits.resource_conflict == "rename":
+            resource = _made_up()
+        else:
+            older.wire.fail(StreamError("conflict", "replaced by a new session"))
+    if len(account.sessions) >= limits.resources_per_account:
+        raise StanzaError("resource-constraint", f"an account may have {limits.resources_per_account} sessions at most")
+    return _begin(account, resource, wire, log=log, secure=secure)
+
+
+def _begin(account: Account, resource: str, wire: Wire, *, log: BoundLogger, secure: bool) -> Session:
+    full = account.jid.with_resource(resource)
+    session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure)
+    account.sessions[resource] = session
+    account.host.accounts[account.jid.local] = account  # it may have been dropped for being idle
+    for handler in account.host.hooks.session_bound:
+        handler(session)
+    return session
+
+
+def _made_up() -> str:
+    return secrets.token_urlsafe(9)

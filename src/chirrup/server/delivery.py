@@ -1,0 +1,100 @@
+"""What happens to a message or presence that arrives for an account: the rules of RFC 6121 §8.5."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element
+from chirrup.server.router import bounce
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chirrup.server.account import Account
+    from chirrup.server.session import Origin, Session
+
+_SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+
+
+def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+    """Deliver a message for an account (§8.5.2 and §8.5.3, table 1)."""
+    hooks = account.host.hooks
+    for handler in hooks.message_in:
+        if handler(account, stanza, to, origin):
+            return
+    if to.resource:
+        session = account.sessions.get(to.resource)
+        if session is not None:
+            session.write(stanza.to_bytes())
+            for note in hooks.message_delivered:
+                note(account, stanza, (session,))
+            return
+    kind = stanza.attrs.get("type", "normal")
+    receivers: Sequence[Session] = ()
+    if kind == "chat" or (kind == "normal" and not to.resource):
+        receivers = account.most_available
+    elif kind == "error":
+        return
+    elif kind == "headline":
+        if to.resource:
+            return
+        receivers = account.non_negative
+        if not receivers:
+            return
+    else:  # groupchat to an account, or normal to a resource that is gone
+        bounce(stanza, origin, StanzaError("service-unavailable"))
+        return
+    if receivers:
+        written = stanza.to_bytes()
+        for session in receivers:
+            session.write(written)
+        for note in hooks.message_delivered:
+            note(account, stanza, receivers)
+        return
+    for keep in hooks.message_unclaimed:
+        if keep(account, stanza, to, origin):
+            return
+    bounce(stanza, origin, StanzaError("service-unavailable"))
+
+
+def presence(account: Account, stanza: Element, to: JID, sender: JID) -> None:
+    """Deliver presence for an account (§8.5.2.1.2, §8.5.3)."""
+    kind = stanza.attrs.get("type")
+    hooks = account.host.hooks
+    if kind in _SUBSCRIPTIONS:
+        if to.resource and to.resource not in account.sessions and kind != "subscribe":
+            return  # §8.5.3.2.2
+        for subscribe in hooks.subscription_in:
+            if subscribe(account, stanza, sender.bare):
+                return
+        return
+    for handler in hooks.presence_in:
+        if handler(account, stanza, to, sender):
+            return
+    if kind == "probe":
+        return
+    if to.resource:
+        session = account.sessions.get(to.resource)
+        if session is not None:
+            session.write(stanza.to_bytes())
+        return
+    if kind == "error":
+        return
+    written = stanza.to_bytes()
+    for session in account.available:
+        session.write(written)
+
+
+def iq(account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
+    """Deliver an IQ to a full JID (§8.5.3)."""
+    session = account.sessions.get(to.resource)
+    if session is None:
+        bounce(stanza, origin, StanzaError("service-unavailable"))
+        return
+    if stanza.attrs.get("type") in ("get", "set"):
+        for handler in account.host.hooks.iq_in:
+            if handler(account, stanza, session, sender, origin):
+                return
+    session.write(stanza.to_bytes())

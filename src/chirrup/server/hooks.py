@@ -1,0 +1,149 @@
+"""The named points of a stanza's way at which modules act.
+
+Each `Hook` below is a typed decorator for a module's methods:
+
+    class MessageOfTheDay(Module):
+        @hooks.session_available(after=["offline"])
+        def greet(self, session: Session) -> None: ...
+
+A host collects the decorated methods of its modules and compiles them, ordered by "before" and "after", into one flat
+tuple a hook, so that a stanza costs the handlers that want it and nothing for those that don't.
+
+Handlers of the stanza hooks are plain functions: they run on the stanza's way and must not wait. Where one returns
+`True` it has dealt with the stanza, and neither later handlers nor the rules of delivery see it. Handlers that may wait
+are marked `async` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
+
+from chirrup.core.errors import ChirrupError
+
+if TYPE_CHECKING:
+    from chirrup.core.jid import JID
+    from chirrup.core.xml import Element
+    from chirrup.server.account import Account
+    from chirrup.server.session import Origin, Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Verdict = bool | None
+"""What a handler on a stanza's way returns: `True` when it has dealt with the stanza."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which hook a method handles, and next to which other modules."""
+
+    hook: Hook[Any, Any]
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class Hook(Generic[P, R]):
+    """One named point. Calling it makes a decorator for a module's method."""
+
+    def __init__(self, name: str, purpose: str) -> None:
+        self.name = name
+        self.purpose = purpose
+
+    def __call__(
+        self, *, before: Iterable[str] = (), after: Iterable[str] = ()
+    ) -> Callable[[Callable[Concatenate[Any, P], R]], Callable[Concatenate[Any, P], R]]:
+        """`before` and `after` name modules between which this handler has to stand."""
+        placement = Placement(self, tuple(before), tuple(after))
+
+        def mark(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+            marks = [*getattr(method, "__hooks__", ()), placement]
+            method.__hooks__ = marks  # type: ignore[attr-defined]
+            return method
+
+        return mark
+
+    def __repr__(self) -> str:
+        return f"hooks.{self.name}"
+
+
+# -- accounts and sessions
+
+account_loading: Final[Hook[[Account], Awaitable[None]]] = Hook(
+    "account_loading", "An account comes into memory: load what will be needed of it. async"
+)
+account_removed: Final[Hook[[Account], Awaitable[None] | None]] = Hook(
+    "account_removed", "An account is about to be removed, its data still there: tell others. async"
+)
+session_bound: Final[Hook[[Session], None]] = Hook("session_bound", "A client has bound a resource.")
+session_available: Final[Hook[[Session], None]] = Hook(
+    "session_available", "A session sent its first presence without type since it was bound or unavailable."
+)
+session_closed: Final[Hook[[Session], None]] = Hook(
+    "session_closed", "A session has ended; it is no longer among its account's sessions."
+)
+
+# -- what local clients send, before it is routed
+
+message_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("message_out", "A client sends a message to a JID.")
+presence_out: Final[Hook[[Session, Element], Verdict]] = Hook(
+    "presence_out", "A client sends presence without an address: available or unavailable."
+)
+presence_directed: Final[Hook[[Session, Element, JID], Verdict]] = Hook(
+    "presence_directed", "A client sends presence to a JID: available, unavailable or an error."
+)
+subscription_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook(
+    "subscription_out", "A client sends subscribe, subscribed, unsubscribe or unsubscribed to a bare JID."
+)
+iq_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("iq_out", "A client sends an IQ to another entity.")
+
+# -- what arrives for a local account, before it is delivered
+
+message_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
+    "message_in", "A message arrives for an account, at its bare or a full JID (given)."
+)
+message_unclaimed: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
+    "message_unclaimed", "A message that no session can receive now, but that may be kept (RFC 6121 §8.5.2.2)."
+)
+message_delivered: Final[Hook[[Account, Element, Sequence[Session]], None]] = Hook(
+    "message_delivered", "A message was given to these sessions."
+)
+iq_in: Final[Hook[[Account, Element, Session, JID, Origin], Verdict]] = Hook(
+    "iq_in", "An IQ get or set arrives for one of an account's sessions: the session, and the sender."
+)
+presence_in: Final[Hook[[Account, Element, JID, JID], Verdict]] = Hook(
+    "presence_in", "Presence for an account: available, unavailable, probe or an error; addressee and sender."
+)
+subscription_in: Final[Hook[[Account, Element, JID], Verdict]] = Hook(
+    "subscription_in", "subscribe, subscribed, unsubscribe or unsubscribed for an account; the sender's bare JID."
+)
+
+EVERY: Final[tuple[Hook[Any, Any], ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Hook))
+"""All hooks, in the order in which they are described here."""
+
+
+Handler = Callable[..., Any]
+
+
+def compile_order(hook: Hook[Any, Any], handlers: Sequence[tuple[str, Placement, Handler]]) -> tuple[Handler, ...]:
+    """The handlers of one hook in an order that keeps every "before" and "after"; else in the order given.
+
+    Raises ChirrupError where the wishes contradict each other.
+    """
+    names = {name for name, _, _ in handlers}
+    graph: dict[str, set[str]] = {name: set() for name, _, _ in handlers}
+    for name, placement, _ in handlers:
+        graph[name].update(other for other in placement.after if other in names)
+        for other in placement.before:
+            if other in names:
+                graph[other].add(name)
+    try:
+        order = {name: index for index, name in enumerate(TopologicalSorter(graph).static_order())}
+    except CycleError as error:
+        around = " → ".join(reversed(error.args[1]))
+        raise ChirrupError(f"{hook!r}: modules want to stand before one another: {around}") from None
+    if not any(placement.before or placement.after for _, placement, _ in handlers):
+        return tuple(handler for _, _, handler in handlers)
+    return tuple(handler for _, _, handler in sorted(handlers, key=lambda item: order[item[0]]))

@@ -1,0 +1,271 @@
+"""A virtual host: one domain with its accounts, modules and rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
+
+from chirrup.core.errors import ConfigError, StanzaError, StreamError
+from chirrup.core.features import bind, session
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element
+from chirrup.server import delivery, hooks
+from chirrup.server.account import Account
+from chirrup.server.config import MECHANISMS
+from chirrup.server.iq import IQs
+from chirrup.server.logs import get_logger
+from chirrup.server.module import Addressee, IQMark, Module, Request
+from chirrup.server.router import bounce
+from chirrup.server.session import Origin, Session
+
+if TYPE_CHECKING:
+    from chirrup.net.clock import Clock
+    from chirrup.server.app import Server
+    from chirrup.server.config import HostConfig
+    from chirrup.server.router import Router
+    from chirrup.store import Store
+
+M = TypeVar("M", bound=Module)
+
+_MAX_IDLE_ACCOUNTS = 10_000
+"""Accounts without a session that stay in memory."""
+
+
+class Hooks:
+    """The compiled handlers of a host: an attribute for each hook, a flat tuple in it."""
+
+    def __init__(self, marked: list[tuple[str, hooks.Placement, Callable[..., Any]]]) -> None:
+        for hook in hooks.EVERY:
+            handlers = [item for item in marked if item[1].hook is hook]
+            setattr(self, hook.name, hooks.compile_order(hook, handlers))
+
+    def __getattr__(self, name: str) -> tuple[Callable[..., Any], ...]:
+        raise AttributeError(f"there is no hook {name!r}")
+
+
+class Host:
+    """One domain of the server. Modules know the server through this object."""
+
+    def __init__(self, server: Server, config: HostConfig, name: str) -> None:
+        self.server = server
+        self.config = config
+        self.name = name
+        self.jid = JID.parse(name)
+        self.log = get_logger("chirrup.host", host=name)
+        self.clock: Clock = server.clock
+        self.store: Store = server.store
+        self.router: Router = server.router
+        self.accounts: dict[str, Account] = {}
+        """The accounts in memory, by localpart; least recently loaded first."""
+        self.modules: dict[type[Module], Module] = {}
+        self.iq = IQs(self)
+        self.hooks = Hooks([])
+        self._loading: dict[str, asyncio.Task[Account | None]] = {}
+        self._origin = HostOrigin(self)
+        for addressee_iq in _NEGOTIATION:
+            self.iq.add(*addressee_iq)
+
+    # -- modules
+
+    async def start(self, modules: list[Module]) -> None:
+        """Switch the modules on: register their IQs, compile the hooks, start them."""
+        self.modules = {type(module): module for module in modules}
+        for module in modules:
+            for method in _methods(module):
+                for mark in getattr(method, "__iqs__", ()):
+                    self.iq.add(mark, method)
+        self.hooks = Hooks(
+            [
+                (module.name(), placement, method)
+                for module in modules
+                for method in _methods(module)
+                for placement in getattr(method, "__hooks__", ())
+            ]
+        )
+        for module in modules:
+            await module.start()
+
+    def stream_features(self, *, logged_in: bool, secure: bool) -> tuple[Element, ...]:
+        """What the modules offer in <stream:features/>."""
+        return tuple(
+            feature
+            for module in self.modules.values()
+            for feature in module.stream_features(logged_in=logged_in, secure=secure)
+        )
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The SASL mechanisms that the host takes, strongest first."""
+        if self.anonymous:
+            return ("ANONYMOUS",)
+        return tuple(name for name in MECHANISMS if name in (self.config.mechanisms or MECHANISMS))
+
+    async def stop(self) -> None:
+        for module in reversed(self.modules.values()):
+            await module.stop()
+
+    def module(self, kind: type[M]) -> M:
+        """The instance of a module on this host. ConfigError when it is switched off."""
+        found = self.find_module(kind)
+        if found is None:
+            raise ConfigError(f"{self.name} needs the module {kind.name()!r}, which is switched off")
+        return found
+
+    def find_module(self, kind: type[M]) -> M | None:
+        return self.modules.get(kind)  # type: ignore[return-value]
+
+    # -- accounts
+
+    async def load(self, local: str) -> Account | None:
+        """The account of that localpart, brought into memory with what modules need of it; None if there is none."""
+        account = self.accounts.get(local)
+        if account is not None:
+            return account
+        task = self._loading.get(local)
+        if task is None:
+            task = self._loading[local] = self.server.spawn(self._load(local))
+            task.add_done_callback(lambda _: self._loading.pop(local, None))
+        return await asyncio.shield(task)
+
+    async def _load(self, local: str) -> Account | None:
+        if not self.anonymous and not await self.store.accounts.exists(self.name, local):
+            return None
+        account = Account(self, JID.of(local, self.name))
+        for handler in self.hooks.account_loading:
+            await handler(account)
+        self.accounts[local] = account
+        self._forget_idle()
+        return account
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether this host makes an account for each log-in, which ends with it (XEP-0175)."""
+        return self.config.authentication == "anonymous"
+
+    def _forget_idle(self) -> None:
+        if len(self.accounts) <= _MAX_IDLE_ACCOUNTS:
+            return
+        idle = [local for local, account in self.accounts.items() if not account.sessions]
+        for local in idle[: max(0, len(idle) - _MAX_IDLE_ACCOUNTS // 2)]:
+            del self.accounts[local]
+
+    def forget(self, account: Account) -> None:
+        """Drop an account from memory: it was removed, or what is stored of it has changed elsewhere."""
+        self.accounts.pop(account.jid.local, None)
+
+    async def remove_account(self, local: str) -> bool:
+        """Remove an account and all that it owns, ending its sessions; False if there was none.
+
+        Durable when this returns."""
+        account = await self.load(local)
+        if account is None:
+            return False
+        for handler in self.hooks.account_removed:
+            waiting = handler(account)
+            if waiting is not None:
+                await waiting
+        await self.store.accounts.remove(self.name, local)
+        self.end_sessions(local)
+        self.forget(account)
+        return True
+
+    def end_sessions(self, local: str) -> None:
+        """Close every stream of an account that is no more (RFC 6120 §4.9.3.12)."""
+        account = self.accounts.get(local)
+        for session in list(account.sessions.values()) if account else ():
+            session.wire.fail(StreamError("not-authorized", "the account was removed"))
+
+    # -- stanzas
+
+    def receive(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
+        """Take a stanza for this host or one of its accounts."""
+        if not to.local:
+            return self._receive_own(stanza, to, sender, origin)
+        if stanza.name == "iq" and not to.resource:
+            return self.iq.receive(stanza, to, sender, origin)
+        account = self.accounts.get(to.local)
+        if account is None:
+            return self._receive_later(stanza, to, sender, origin)
+        self._deliver(account, stanza, to, sender, origin)
+        return None
+
+    async def _receive_later(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
+        account = await self.load(to.local)
+        if account is not None:
+            self._deliver(account, stanza, to, sender, origin)
+        elif stanza.name != "presence" and stanza.attrs.get("type") not in ("headline", "error"):
+            bounce(stanza, origin, StanzaError("service-unavailable"))  # RFC 6121 §8.5.1
+
+    def _deliver(self, account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
+        match stanza.name:
+            case "message":
+                delivery.message(account, stanza, to, origin)
+            case "presence":
+                delivery.presence(account, stanza, to, sender)
+            case _:
+                delivery.iq(account, stanza, to, sender, origin)
+
+    def _receive_own(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
+        """A stanza for the domain itself (RFC 6121 §8.4 leaves its presence and messages to us)."""
+        if stanza.name == "iq" and not to.resource:
+            return self.iq.receive(stanza, to, sender, origin)
+        if stanza.name != "presence":
+            bounce(stanza, origin, StanzaError("service-unavailable"))
+        return None
+
+    def send(self, stanza: Element) -> None:
+        """Route a stanza that the server itself makes; it must have `from` and `to`."""
+        waiting = self.router.route(stanza, JID.parse(stanza.attrs["to"]), JID.parse(stanza.attrs["from"]), self._origin)
+        if waiting is not None:
+            self.server.spawn(waiting)
+
+    def is_session(self, origin: Origin) -> TypeGuard[Session]:
+        return type(origin) is Session
+
+    def sessions(self) -> Iterator[Session]:
+        """Every session of this host."""
+        for account in self.accounts.values():
+            yield from account.sessions.values()
+
+
+class HostOrigin:
+    """The origin of what the server itself sends: nobody waits for an answer."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def answer(self, stanza: Element) -> None:
+        self._host.log.debug("the server's own stanza was answered", kind=stanza.get("type"), sender=stanza.get("from"))
+
+    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
+        def settled(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self._host.log.error("a stanza could not be stored", reason=str(error), to=stanza.get("to"))
+
+        stored.add_done_callback(settled)
+
+
+def _no_second_resource(request: Request[Element]) -> None:
+    raise StanzaError("not-allowed", "a stream has one resource, and this one has it already")
+
+
+def _begin_session(request: Request[Element]) -> None:
+    """RFC 3921 §3: nothing is left to do."""
+
+
+_NEGOTIATION: Final = (
+    (IQMark("set", ("bind", bind.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _no_second_resource),
+    (IQMark("set", ("session", session.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _begin_session),
+)
+"""What clients send when the stream is negotiated already."""
+
+
+def _methods(module: Module) -> Iterator[Callable[..., Any]]:
+    """The module's methods that carry marks, in the order in which they are written."""
+    seen: set[str] = set()
+    for cls in reversed(type(module).__mro__):
+        for name, value in vars(cls).items():
+            if name not in seen and (hasattr(value, "__iqs__") or hasattr(value, "__hooks__")):
+                seen.add(name)
+                yield getattr(module, name)

@@ -1,0 +1,176 @@
+"""IQs that the server answers itself, for its host or on behalf of an account; and those it asks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from chirrup.core.errors import PayloadError, StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.payload import Payload
+from chirrup.core.stanza import read_error, result
+from chirrup.core.xml import CLIENT, Element
+from chirrup.server.module import Addressee, IQMark, Request
+from chirrup.server.router import bounce
+
+if TYPE_CHECKING:
+    from chirrup.server.account import Account
+    from chirrup.server.host import Host
+    from chirrup.server.session import Origin, Session
+
+Handler = Callable[[Request[Any]], Any]
+
+
+class IQs:
+    """The IQ handlers of one host, and its own requests that wait for an answer."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._handlers: dict[tuple[str, str, str, Addressee], tuple[Handler, IQMark]] = {}
+        self._asked: dict[str, tuple[JID, asyncio.Future[Element]]] = {}
+
+    # -- registration
+
+    def add(self, mark: IQMark, handler: Handler) -> Callable[[], None]:
+        """Register a handler; what is returned takes it away again. ValueError where there is one already."""
+        keys = [(*mark.key, addressee) for addressee in mark.addressees]
+        for key in keys:
+            if key in self._handlers:
+                other = self._handlers[key][0]
+                raise ValueError(f"both {_describe(handler)} and {_describe(other)} answer {key[0]} {key[2]} in {key[1]}")
+        for key in keys:
+            self._handlers[key] = (handler, mark)
+
+        def undo() -> None:
+            for key in keys:
+                self._handlers.pop(key, None)
+
+        return undo
+
+    def described(self) -> list[tuple[str, str, str, str, str]]:
+        """Kind, name, namespace, addressee and handler of all that is answered, for `chirrup check hooks`."""
+        return sorted(
+            (kind, name, ns, addressee.name, _describe(handler))
+            for (kind, ns, name, addressee), (handler, _) in self._handlers.items()
+        )
+
+    # -- what arrives
+
+    def receive(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
+        """Take an IQ for the host, or for an account at its bare JID."""
+        kind = stanza.attrs.get("type", "")
+        if kind in ("result", "error"):
+            self._answered(stanza, sender)
+            return None
+        payload = stanza.first
+        if payload is None:
+            bounce(stanza, origin, StanzaError("bad-request", "an IQ has a payload"))
+            return None
+        found = self._find(kind, payload, to, sender)
+        if found is None:
+            bounce(stanza, origin, StanzaError("service-unavailable"))
+            return None
+        handler, mark = found
+        session = origin if self._host.is_session(origin) else None
+        if to.local:
+            account = self._host.accounts.get(to.local)
+            if account is None:
+                return self._receive_for(handler, mark, stanza, payload, to, sender, origin, session)
+        else:
+            account = None
+        return self._call(handler, mark, stanza, payload, to, sender, origin, session, account)
+
+    @property
+    def early_namespaces(self) -> frozenset[str]:
+        """The namespaces of payloads that are taken from streams which are not authenticated."""
+        return frozenset(mark.key[1] for _, mark in self._handlers.values() if mark.before_login)
+
+    async def answer_early(self, stanza: Element, *, peer: str) -> Element:
+        """The result of an IQ on a stream that isn't authenticated; `peer` is its IP address. StanzaError otherwise."""
+        payload = stanza.first
+        assert payload is not None
+        found = self._handlers.get((stanza.get("type"), payload.ns, payload.name, Addressee.HOST))
+        if found is None or not found[1].before_login:
+            raise StanzaError("service-unavailable")
+        handler, mark = found
+        host = self._host.jid
+        answer = handler(Request(parse_payload(mark, payload), stanza, host, host, None, None, peer=peer))
+        return result(stanza, as_element(await answer if inspect.isawaitable(answer) else answer))
+
+    def _find(self, kind: str, payload: Element, to: JID, sender: JID) -> tuple[Handler, IQMark] | None:
+        key = (kind, payload.ns, payload.name)
+        if not to.local:
+            return self._handlers.get((*key, Addressee.HOST))
+        if to == sender.bare and (found := self._handlers.get((*key, Addressee.OWN))) is not None:
+            return found
+        return self._handlers.get((*key, Addressee.ACCOUNT))
+
+    async def _receive_for(
+        self, handler: Handler, mark: IQMark, stanza: Element, payload: Element, to: JID, sender: JID, origin: Origin,
+        session: Session | None,
+    ) -> None:  # fmt: skip
+        account = await self._host.load(to.local)
+        if account is None:
+            raise StanzaError("service-unavailable")
+        waiting = self._call(handler, mark, stanza, payload, to, sender, origin, session, account)
+        if waiting is not None:
+            await waiting
+
+    def _call(
+        self, handler: Handler, mark: IQMark, stanza: Element, payload: Element, to: JID, sender: JID, origin: Origin,
+        session: Session | None, account: Account | None,
+    ) -> Awaitable[None] | None:  # fmt: skip
+        parsed = parse_payload(mark, payload)
+        answer = handler(Request(parsed, stanza, sender, to, session, account))
+        if inspect.isawaitable(answer):
+            return self._finish(answer, stanza, origin)
+        origin.answer(result(stanza, as_element(answer)))
+        return None
+
+    async def _finish(self, answer: Awaitable[Any], stanza: Element, origin: Origin) -> None:
+        origin.answer(result(stanza, as_element(await answer)))
+
+    # -- what the host asks
+
+    def ask(self, to: JID, payload: Element, *, kind: str = "get", sender: JID | None = None) -> asyncio.Future[Element]:
+        """Send an IQ; the future gets the result stanza, or the StanzaError that came instead.
+
+        Cancel it when the answer is no longer wanted. Only `to` itself can answer."""
+        identifier = secrets.token_urlsafe(12)
+        future: asyncio.Future[Element] = asyncio.get_running_loop().create_future()
+        self._asked[identifier] = (to, future)
+        future.add_done_callback(lambda _: self._asked.pop(identifier, None))
+        source = sender or self._host.jid
+        stanza = Element("iq", CLIENT, payload, type=kind, id=identifier, to=to, from_=source)
+        self._host.send(stanza)
+        return future
+
+    def _answered(self, stanza: Element, sender: JID) -> None:
+        expected = self._asked.get(stanza.attrs.get("id", ""))
+        if expected is None or expected[0] != sender or expected[1].done():
+            return
+        if stanza.attrs["type"] == "result":
+            expected[1].set_result(stanza)
+        else:
+            expected[1].set_exception(read_error(stanza))
+
+
+def parse_payload(mark: IQMark, payload: Element) -> Payload | Element:
+    """The payload as the handler wants it; StanzaError "bad-request" where it doesn't fit."""
+    if isinstance(mark.payload, tuple):
+        return payload
+    try:
+        return mark.payload.parse(payload)
+    except PayloadError as error:
+        raise StanzaError("bad-request", str(error)) from None
+
+
+def as_element(answer: Payload | Element | None) -> Element | None:
+    return answer.to_element() if isinstance(answer, Payload) else answer
+
+
+def _describe(handler: Handler) -> str:
+    return getattr(handler, "__qualname__", repr(handler))

@@ -1,0 +1,153 @@
+"""The listeners: sockets for clients, the certificates they show, and the connections that came through them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import TYPE_CHECKING, Final
+
+from chirrup.core.errors import ConfigError, StreamError
+from chirrup.net.certificates import KeyPair
+from chirrup.net.clock import Timer
+from chirrup.net.tls import CertificateStore
+from chirrup.server.c2s import ClientConnection
+
+if TYPE_CHECKING:
+    from chirrup.server.app import Server
+    from chirrup.server.config import Config, DirectTLSListener, Listener
+
+_POLL: Final = 30.0
+"""Seconds between looks at the certificates' files."""
+_HANDSHAKE: Final = 20.0
+"""Seconds that a TLS handshake may take."""
+
+
+class Listeners:
+    """All sockets that a server listens on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._sockets: list[tuple[str, asyncio.Server]] = []
+        self._store: CertificateStore | None = None
+        self._timer: Timer | None = None
+        self.open: set[ClientConnection] = set()
+        """The connections that stand."""
+
+    @property
+    def store(self) -> CertificateStore:
+        assert self._store is not None, "the listeners were not started"
+        return self._store
+
+    async def start(self) -> None:
+        """Read or make the certificates and open the sockets; ConfigError names what is in the way."""
+        config = self._server.config
+        self._store = self._certificates(config)
+        for line in self._store.remarks(self._server.clock.time()):
+            self._server.log.warning(line)
+        self._watch()
+        if config.listen.c2s.enabled:
+            await self._listen("c2s", config.listen.c2s)
+        if config.listen.c2s_direct_tls.enabled:
+            await self._listen("c2s_direct_tls", config.listen.c2s_direct_tls)
+
+    def _certificates(self, config: Config) -> CertificateStore:
+        pairs = {
+            name: KeyPair(host.certificate, host.key) if host.certificate and host.key else None
+            for name, host in config.hosts.items()
+        }
+        try:
+            return CertificateStore(pairs, folder=config.data / "certificates", now=self._server.clock.time())
+        except ConfigError as error:
+            raise ConfigError(error.problem, key=error.key, file=config.file) from None
+
+    async def _listen(self, kind: str, config: Listener | DirectTLSListener) -> None:
+        loop = asyncio.get_running_loop()
+        direct = kind == "c2s_direct_tls"
+        plaintext = getattr(config, "plaintext", False)
+        port = config.port
+        for address in config.addresses:
+            try:
+                # Python would bind "::" for IPv6 only, so both wildcards can have the port.
+                socket = await loop.create_server(
+                    lambda: ClientConnection(self._server, self, direct_tls=direct, plaintext=plaintext),
+                    address,
+                    port,
+                    reuse_address=True,
+                    backlog=1024,
+                )
+            except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT or (error.errno == errno.EADDRNOTAVAIL and address == "::"):
+                    self._server.log.info("no such address family on this machine", address=address)
+                    continue
+                raise ConfigError(_explain(error, kind, address, port), key=f"listen.{kind}") from None
+            self._sockets.append((kind, socket))
+            if config.port == 0:
+                port = socket.sockets[0].getsockname()[1]  # the same port at every address
+
+    @property
+    def listening(self) -> list[tuple[str, str, int]]:
+        return [
+            (kind, str(name[0]), int(name[1]))
+            for kind, server in self._sockets
+            for name in (socket.getsockname() for socket in server.sockets)
+        ]
+
+    def certificates(self) -> dict[str, int]:
+        """Days that the certificate of each host is still good for."""
+        now = self._server.clock.time()
+        return {name: self.store.certificate(name).days_left(now) for name in self._server.hosts}
+
+    # -- changes
+
+    def _watch(self) -> None:
+        self._timer = self._server.clock.call_later(_POLL, self._poll_and_watch)
+
+    def _poll_and_watch(self) -> None:
+        self.poll()
+        self._watch()
+
+    def poll(self) -> list[str]:
+        """Take up certificates that changed on disk; what was done, a line each."""
+        notices = self.store.poll(self._server.clock.time())
+        for notice in notices:
+            (self._server.log.warning if notice.trouble else self._server.log.info)(notice.text)
+        return [notice.text for notice in notices]
+
+    def reload(self, config: Config) -> list[str]:
+        """Take up a new configuration's certificates; connections that stand stay."""
+        old = self._server.config
+        if {n: (h.certificate, h.key) for n, h in old.hosts.items()} == {
+            n: (h.certificate, h.key) for n, h in config.hosts.items()
+        }:
+            return self.poll()
+        self._store = self._certificates(config)
+        return ["certificates: read anew"]
+
+    # -- end
+
+    async def stop(self, reason: StreamError, *, drain: float) -> None:
+        """Take no more connections, end every stream with `reason`, and give clients `drain` seconds to take leave."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for _, server in self._sockets:
+            server.close()
+        self._sockets.clear()
+        for connection in list(self.open):
+            connection.fail(reason)
+        waiting = [connection.gone for connection in self.open]
+        if waiting:
+            await asyncio.wait(waiting, timeout=drain)
+        for connection in list(self.open):
+            connection.abort()
+
+
+def _explain(error: OSError, kind: str, address: str, port: int) -> str:
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"another program listens on {where} already; stop it or choose another port"
+    if error.errno == errno.EACCES:
+        return f"not allowed to listen on {where}; ports below 1024 need root or CAP_NET_BIND_SERVICE"
+    return f"can't listen on {where}: {error.strerror or error}"
+
+

@@ -1,0 +1,184 @@
+"""The interface that a feature of the server is written against; ours and third parties' alike.
+
+A module declares as data what it is for and what it speaks, and handles what it asked for:
+
+    class Ping(Module):
+        "Answers pings."
+        xeps = [Xep(199, "2.0.1")]
+        features = [NS]
+
+        @iq_get(payloads.Ping, to=[Addressee.HOST, Addressee.ACCOUNT])
+        def pong(self, request: Request[payloads.Ping]) -> None:
+            return None
+
+A handler of an IQ receives the parsed payload in a `Request` and returns the payload of the result (`None` for an empty
+one), an awaitable of that, or raises `StanzaError`. It never builds the envelope.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from chirrup.core.jid import JID
+from chirrup.core.payload import Payload
+from chirrup.core.xml import Element
+
+if TYPE_CHECKING:
+    from chirrup.server.account import Account
+    from chirrup.server.host import Host
+    from chirrup.server.session import Session
+
+__all__ = ["Addressee", "Identity", "Module", "Request", "Settings", "Xep", "iq_get", "iq_set"]
+
+
+@dataclass(frozen=True, slots=True)
+class Xep:
+    """A specification that a module implements, and in which version."""
+
+    number: int
+    version: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A service discovery identity (XEP-0030 §3.1)."""
+
+    category: str
+    type: str
+    name: str = ""
+
+
+class Addressee(enum.Enum):
+    """To whom an IQ is addressed, as the server sees it (RFC 6121 §8.5, RFC 6120 §10.3)."""
+
+    HOST = "the host itself"
+    OWN = "the sender's own account, by no address or its bare JID"
+    ACCOUNT = "somebody's account, by its bare JID; the server answers for it"
+
+
+class Settings(BaseModel):
+    """The base of a module's settings: pydantic, frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+T = TypeVar("T", bound=Payload | Element)
+M = TypeVar("M", bound="Module")
+
+Answer = Payload | Element | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[T]):
+    """An IQ get or set, with its payload parsed."""
+
+    payload: T
+    stanza: Element
+    sender: JID
+    to: JID
+    """Whom it is for: the host's JID, or an account's bare JID."""
+    session: Session | None
+    """The sender's session, where it is a client of this server."""
+    account: Account | None
+    """The account it is addressed to, for `OWN` and `ACCOUNT`."""
+    peer: str = ""
+    """The IP address of a client that hasn't logged in yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class IQMark:
+    """What `iq_get` and `iq_set` note on a method."""
+
+    kind: Literal["get", "set"]
+    payload: type[Payload] | tuple[str, str]
+    addressees: tuple[Addressee, ...]
+    before_login: bool
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Kind, namespace and name of what is handled."""
+        if isinstance(self.payload, tuple):
+            return self.kind, self.payload[1], self.payload[0]
+        return self.kind, self.payload.NS, self.payload.NAME
+
+
+Method = TypeVar("Method", bound=Callable[..., Answer | Awaitable[Answer]])
+
+
+def _mark(kind: Literal["get", "set"]) -> Callable[..., Callable[[Method], Method]]:
+    def decorator(
+        payload: type[Payload] | tuple[str, str],
+        *,
+        to: Iterable[Addressee] = (Addressee.HOST,),
+        before_login: bool = False,
+    ) -> Callable[[Method], Method]:
+        """Handle IQs with this payload: a class, or (name, namespace) to be given the bare `Element`.
+
+        `before_login` lets streams that are not authenticated yet ask too; their request has no session."""
+        mark = IQMark(kind, payload, tuple(to), before_login)
+
+        def note(method: Method) -> Method:
+            method.__iqs__ = [*getattr(method, "__iqs__", ()), mark]  # type: ignore[attr-defined]
+            return method
+
+        return note
+
+    return decorator
+
+
+iq_get: Final = _mark("get")
+iq_set: Final = _mark("set")
+
+
+class Module:
+    """A feature of one host. A class attribute each for what it declares; a method each for what it does.
+
+    An instance lives as long as its host has the module switched on. Modules find each other by type, with `need`.
+    """
+
+    summary: ClassVar[str] = ""
+    """What it is for, in a line; the class's docstring where left empty."""
+    xeps: ClassVar[Sequence[Xep]] = ()
+    features: ClassVar[Sequence[str]] = ()
+    """Service discovery features of the host."""
+    account_features: ClassVar[Sequence[str]] = ()
+    """Service discovery features of each account (its bare JID)."""
+    identities: ClassVar[Sequence[Identity]] = ()
+    needs_accounts: ClassVar[bool] = False
+    """Whether it is left out on anonymous hosts, whose accounts end with their session."""
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, host: Host, settings: Any) -> None:
+        self.host = host
+        self.settings = settings
+
+    @classmethod
+    def name(cls) -> str:
+        """The name under which configuration and other modules' "before" and "after" know it: its folder's in ext/,
+        else its file's."""
+        parts = cls.__module__.split(".")
+        return parts[-2] if parts[-1] == "server" and len(parts) > 1 else parts[-1]
+
+    @classmethod
+    def describe(cls) -> str:
+        return cls.summary or (cls.__doc__ or "").strip().split("\n")[0]
+
+    def need(self, module: type[M]) -> M:
+        """The instance of another module on this host; raises ConfigError when it is switched off."""
+        return self.host.module(module)
+
+    def stream_features(self, *, logged_in: bool, secure: bool) -> Iterable[Element]:
+        """Elements to offer in `<stream:features/>`, before log-in or after it."""
+        return ()
+
+    async def start(self) -> None:
+        """Called once, when all modules of the host exist."""
+
+    async def stop(self) -> None:
+        """Called when the module is switched off or the server stops."""

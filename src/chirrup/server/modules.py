@@ -1,0 +1,86 @@
+"""Finding modules by name: ours in ext/, those of installed packages, and files in a folder."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from chirrup.core.errors import ConfigError
+from chirrup.server.module import Module
+
+ENTRY_POINTS: Final = "chirrup.modules"
+"""The group of entry points under which packages announce their modules; the entry's name is the module's."""
+
+DEFAULT: Final = (
+    "disco",
+    "roster",
+    "presence",
+    "offline",
+    "ping",
+    "time",
+    "version",
+    "last_activity",
+    "registration",
+    "vcard",
+    "private_storage",
+    "contact_addresses",
+)
+"""The modules that a host has unless its configuration says otherwise."""
+
+
+def chosen(enabled: Iterable[str], disabled: Iterable[str]) -> list[str]:
+    """The names of a host's modules: the default ones, less those disabled, and those enabled."""
+    without = set(disabled)
+    return list(dict.fromkeys(name for name in (*DEFAULT, *enabled) if name not in without))
+
+
+def find(name: str, folder: Path | None) -> type[Module]:
+    """The class of the module of that name. A file in the folder comes before a package, and that before ours.
+
+    ConfigError when there is none, when it can't be imported, or when it defines no module."""
+    if folder is not None and (file := folder / f"{name}.py").is_file():
+        return _only_module(_import_file(name, file), str(file))
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        loaded = _guard(name, entry.load)
+        if not (inspect.isclass(loaded) and issubclass(loaded, Module)):
+            raise ConfigError(f"the entry point {entry.value!r} is no chirrup Module", key=name)
+        return loaded
+    ours = f"chirrup.ext.{name}.server"
+    if name.isidentifier() and importlib.util.find_spec("chirrup.ext." + name) and importlib.util.find_spec(ours):
+        return _only_module(importlib.import_module(ours), ours)
+    known = ", ".join(sorted({*DEFAULT, *(entry.name for entry in entry_points(group=ENTRY_POINTS))}))
+    raise ConfigError(f"there is no module {name!r}; known are {known}", key="modules_enabled")
+
+
+def _import_file(name: str, file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"chirrup_modules.{name}", file)
+    assert spec is not None and (loader := spec.loader) is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    _guard(name, lambda: loader.exec_module(module))
+    return module
+
+
+def _guard(name: str, load: Callable[[], object]) -> object:
+    try:
+        return load()
+    except Exception as error:
+        raise ConfigError(f"the module {name!r} can't be imported: {error!r}", key=name) from error
+
+
+def _only_module(module: ModuleType, where: str) -> type[Module]:
+    found = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Module) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise ConfigError(f"{where} should define one Module; it defines {len(found)}")
+    return found[0]

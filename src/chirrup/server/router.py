@@ -1,0 +1,60 @@
+"""Where a stanza goes: a plain function from an address to the part of the server that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Protocol
+
+from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.stanza import error_reply, may_bounce
+from chirrup.core.xml import Element
+
+if TYPE_CHECKING:
+    from chirrup.server.session import Origin
+
+
+class Destination(Protocol):
+    """What serves a domain: a host of this server, and later a service, a component or another server."""
+
+    def receive(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
+        """Take a stanza. What is returned is awaited before the sender's next stanza is processed."""
+
+
+class Router:
+    """Finds the destination of each stanza by its domain."""
+
+    def __init__(self) -> None:
+        self._domains: dict[str, Destination] = {}
+
+    def add(self, domain: str, destination: Destination) -> None:
+        if domain in self._domains:
+            raise ValueError(f"{domain} is served already")
+        self._domains[domain] = destination
+
+    def remove(self, domain: str) -> None:
+        self._domains.pop(domain, None)
+
+    def find(self, domain: str) -> Destination | None:
+        return self._domains.get(domain)
+
+    def route(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
+        """Hand a stanza to whatever serves its domain. Its `from` and `to` are set already."""
+        destination = self._domains.get(to.domain)
+        if destination is None:
+            unreachable(stanza, origin)
+            return None
+        return destination.receive(stanza, to, sender, origin)
+
+
+def bounce(stanza: Element, origin: Origin, error: StanzaError) -> None:
+    """Answer a stanza with an error, unless it is an error or a result itself (RFC 6120 §8.3.1)."""
+    if may_bounce(stanza):
+        origin.answer(error_reply(stanza, error))
+
+
+def unreachable(stanza: Element, origin: Origin) -> None:
+    """Nobody serves the domain. Presence is told nothing but for a subscription (RFC 6120 §10.4)."""
+    if stanza.name == "presence" and stanza.attrs.get("type") != "subscribe":
+        return
+    bounce(stanza, origin, StanzaError("remote-server-not-found"))

@@ -1,0 +1,270 @@
+"""A session: one resource that a client has bound, from its log-in to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamError
+from chirrup.core.jid import JID
+from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, error_reply, may_bounce
+from chirrup.core.xml import CLIENT, Element
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+    from chirrup.server.account import Account
+    from chirrup.server.host import Host
+
+_SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+_MAX_WAITING: Final = 64
+"""Stanzas that may wait behind one whose handler waits, before the client isn't read any more."""
+
+
+class Origin(Protocol):
+    """Where a stanza came from, and so where its errors and answers go."""
+
+    def answer(self, stanza: Element) -> None:
+        """Give the server's own answer to a stanza of this origin."""
+
+    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
+        """Answer nothing more before `stored` (a future of the store) is done: what the answers would acknowledge is
+        not durable before. If storing fails the stanza is answered with an error."""
+
+
+class Wire(Protocol):
+    """What a session needs of its connection."""
+
+    def write(self, data: bytes) -> None: ...
+    def fail(self, error: StreamError) -> None: ...
+    def pause_reading(self, why: str) -> None: ...
+    def resume_reading(self, why: str) -> None: ...
+
+
+class Session:
+    """A client's bound resource. Created by the connection when binding succeeds."""
+
+    __slots__ = (
+        "_done", "_held", "_issued", "_queue", "account", "data", "host", "jid", "last_active", "log", "presence",
+        "priority", "secure", "since", "wire", "write",
+    )  # fmt: skip
+
+    def __init__(self, account: Account, jid: JID, wire: Wire, *, log: BoundLogger, secure: bool) -> None:
+        self.account = account
+        self.host: Host = account.host
+        self.jid = jid
+        self.wire = wire
+        self.write = wire.write
+        self.log = log
+        self.secure = secure
+        self.since = self.last_active = self.host.clock.time()
+        self.presence: Element | None = None
+        """The last available presence sent to everybody; None while unavailable."""
+        self.priority = 0
+        self.data: dict[type, object] = {}
+        """What modules keep for this session, by type."""
+        self._queue: deque[Element] | None = None  # behind a handler that waits
+        self._issued = 0  # futures of the store that this session's answers wait for, and how many are done
+        self._done = 0
+        self._held: deque[tuple[int, bytes]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.jid}>"
+
+    # -- towards the client
+
+    def send(self, stanza: Element) -> None:
+        """Write a stanza to the client."""
+        self.write(stanza.to_bytes())
+
+    def answer(self, stanza: Element) -> None:
+        if self._issued != self._done:
+            if self._held is None:
+                self._held = deque()
+            self._held.append((self._issued, stanza.to_bytes()))
+        else:
+            self.write(stanza.to_bytes())
+
+    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
+        self._issued += 1
+
+        def settled(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                self._bounce_unstored(stanza, error)
+            self._done += 1
+            self._release()
+
+        stored.add_done_callback(settled)
+
+    def _bounce_unstored(self, stanza: Element, error: BaseException) -> None:
+        if not isinstance(error, StoreError):
+            self.log.error("a stanza could not be stored", exc_info=error)
+        if may_bounce(stanza):
+            reply = error_reply(stanza, StanzaError("internal-server-error", "it could not be stored", type="wait"))
+            self.write(reply.to_bytes())
+
+    def _release(self) -> None:
+        held = self._held
+        if held is None:
+            return
+        while held and held[0][0] <= self._done:
+            self.write(held.popleft()[1])
+        if not held:
+            self._held = None
+
+    def end(self) -> None:
+        """The session is over: take it from its account and tell the modules. Safe to call twice."""
+        account = self.account
+        if account.sessions.get(self.jid.resource) is not self:
+            return
+        del account.sessions[self.jid.resource]
+        account.rank()
+        for handler in self.host.hooks.session_closed:
+            try:
+                handler(self)
+            except Exception:
+                self.log.exception("a module failed at the end of a session")
+        self.presence = None
+        self._held = None
+        if self._queue is not None:
+            self._queue.clear()
+        self.log.info("session ends")
+
+    # -- from the client
+
+    def handle(self, stanza: Element) -> None:
+        """Process what the client sent; never raises. A stanza whose handler waits holds up those behind it."""
+        if self._queue is not None:
+            self._queue.append(stanza)
+            if len(self._queue) >= _MAX_WAITING:
+                self.wire.pause_reading("behind")
+            return
+        try:
+            waiting = self._process(stanza)
+        except Exception as error:
+            self._failed(stanza, error)
+            return
+        if waiting is not None:
+            self._queue = deque()
+            self.host.server.spawn(self._wait(stanza, waiting))
+
+    async def _wait(self, stanza: Element, waiting: Awaitable[None]) -> None:
+        """Wait for one stanza's handler, then process what has queued up behind it."""
+        queue = self._queue
+        assert queue is not None
+        next_stanza, next_waiting = stanza, waiting
+        while True:
+            try:
+                await next_waiting
+            except Exception as error:
+                self._failed(next_stanza, error)
+            while True:
+                if not queue:
+                    self._queue = None
+                    self.wire.resume_reading("behind")
+                    return
+                next_stanza = queue.popleft()
+                try:
+                    found = self._process(next_stanza)
+                except Exception as error:
+                    self._failed(next_stanza, error)
+                    continue
+                if found is not None:
+                    next_waiting = found
+                    break
+
+    def _failed(self, stanza: Element, error: Exception) -> None:
+        match error:
+            case StreamError():
+                self.wire.fail(error)
+                return
+            case StanzaError():
+                reason = error
+            case StoreError():
+                self.log.error("storage failed", reason=str(error))
+                reason = StanzaError("internal-server-error", "storage failed", type="wait")
+            case _:
+                self.log.error("a stanza could not be processed", exc_info=error)
+                reason = StanzaError("internal-server-error")
+        if may_bounce(stanza):
+            self.answer(error_reply(stanza, reason))
+
+    def _process(self, stanza: Element) -> Awaitable[None] | None:
+        if stanza.ns != CLIENT:
+            raise StreamError("unsupported-stanza-type", f"<{stanza.name}/> in {stanza.ns!r} is no stanza")
+        attrs = stanza.attrs
+        jid = self.jid
+        sender = attrs.get("from")
+        if sender is not None and sender != jid.text and not self._is_me(sender):
+            raise StreamError("invalid-from", "a client sends in its own name only")
+        attrs["from"] = jid.text
+        addressee = attrs.get("to")
+        try:
+            to = jid.bare if addressee is None else JID.parse(addressee)
+        except AddressError as error:
+            attrs.pop("to")  # an answer can't come from an address that is none
+            raise StanzaError("jid-malformed", str(error)) from None
+        match stanza.name:
+            case "message":
+                return self._message(stanza, to)
+            case "presence":
+                return self._presence(stanza, None if addressee is None else to)
+            case "iq":
+                return self._iq(stanza, None if addressee is None else to)
+        raise StreamError("unsupported-stanza-type", f"<{stanza.name}/> is no stanza")
+
+    def _is_me(self, sender: str) -> bool:
+        try:
+            claimed = JID.parse(sender)
+        except AddressError:
+            return False
+        return claimed in (self.jid, self.jid.bare)
+
+    def _message(self, stanza: Element, to: JID) -> Awaitable[None] | None:
+        kind = stanza.attrs.get("type")
+        if kind is not None and kind not in MESSAGE_TYPES:
+            stanza.attrs["type"] = "normal"  # RFC 6121 §5.2.2: an unknown type is normal
+        for handler in self.host.hooks.message_out:
+            if handler(self, stanza, to):
+                return None
+        return self.host.router.route(stanza, to, self.jid, self)
+
+    def _presence(self, stanza: Element, to: JID | None) -> Awaitable[None] | None:
+        kind = stanza.attrs.get("type")
+        if kind is not None and kind not in PRESENCE_TYPES:
+            raise StanzaError("bad-request", f"presence has no type {kind!r}")
+        if to is None:
+            if kind is not None and kind != "unavailable":
+                raise StanzaError("bad-request", f"presence of type {kind!r} needs an address")
+            for undirected in self.host.hooks.presence_out:
+                undirected(self, stanza)
+            return None
+        if kind == "probe":
+            raise StanzaError("not-allowed", "servers probe for their clients")
+        hooks = self.host.hooks
+        if kind in _SUBSCRIPTIONS:
+            for subscribe in hooks.subscription_out:
+                if subscribe(self, stanza, to.bare):
+                    return None
+            stanza.attrs["from"] = self.jid.bare.text
+            return self.host.router.route(stanza, to.bare, self.jid.bare, self)
+        for directed in hooks.presence_directed:
+            if directed(self, stanza, to):
+                return None
+        return self.host.router.route(stanza, to, self.jid, self)
+
+    def _iq(self, stanza: Element, to: JID | None) -> Awaitable[None] | None:
+        kind = stanza.attrs.get("type")
+        if kind not in IQ_TYPES or "id" not in stanza.attrs:
+            raise StanzaError("bad-request", "an IQ has an id and is of type get, set, result or error")
+        children = sum(1 for child in stanza.children if isinstance(child, Element))
+        if kind in ("get", "set") and children != 1:
+            raise StanzaError("bad-request", f"an IQ {kind} has exactly one payload, not {children}")
+        if to is None:
+            return self.host.iq.receive(stanza, self.jid.bare, self.jid, self)
+        for handler in self.host.hooks.iq_out:
+            if handler(self, stanza, to):
+                return None
+        return self.host.router.route(stanza, to, self.jid, self)

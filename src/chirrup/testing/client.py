@@ -1,0 +1,196 @@
+"""A small client for tests: it negotiates, then sends and receives whole stanzas, and adds nothing of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections import deque
+from typing import Self, cast
+
+from chirrup.core.errors import StreamError
+from chirrup.core.framing import farewell
+from chirrup.core.jid import JID
+from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.stanza import read_stream_error
+from chirrup.core.stream import (
+    AuthFailed,
+    BindRefused,
+    ClientPolicy,
+    ClientStream,
+    Closed,
+    Credentials,
+    Event,
+    Failed,
+    Ready,
+    Security,
+    StartTLS,
+)
+from chirrup.core.xml import STREAMS, Element
+from chirrup.net.tls import channel_bindings, client_context
+
+TIMEOUT = 10.0
+"""Seconds after which a wait for the server is given up: a fault, never a measurement."""
+
+
+class Refused(Exception):  # noqa: N818 - it says what the server did
+    """The server refused the log-in or the resource; the argument is the condition."""
+
+
+class TestClient:
+    """A client's end of one connection. Made by `TestServer.client` and `TestServer.raw`."""
+
+    __test__ = False
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self.parser = StreamParser(Limits())
+        self.jid = JID("localhost")
+        """The full JID that was bound."""
+        self.error: StreamError | None = None
+        """What the server ended the stream with."""
+        self.received: deque[Element] = deque()
+        """Stanzas that came and that nobody has asked for yet."""
+
+    @classmethod
+    async def connect(cls, address: str, port: int, *, direct_tls: bool = False) -> Self:
+        """Open a connection; nothing is sent on it."""
+        context = client_context(verify=False) if direct_tls else None
+        return cls(*await asyncio.open_connection(address, port, ssl=context, limit=1 << 20))
+
+    async def log_in(self, policy: ClientPolicy, domain: str) -> None:
+        """Negotiate until the stream is ready. Raises Refused, or the StreamError that ended it."""
+        stream = ClientStream(domain, policy, make_id=_token, make_nonce=_token, security=self._security())
+        stream.open()
+        events: list[Event] = []
+        while True:
+            self._writer.write(stream.take())
+            for event in events:
+                match event:
+                    case StartTLS():
+                        await self._writer.start_tls(client_context(verify=False), server_hostname=domain)
+                        security = self._security()
+                        assert security is not None
+                        events = stream.secured(security)
+                        break
+                    case Ready():
+                        self.parser = stream.parser
+                        self.jid = JID(stream.jid)
+                        self.received.extend(self.parser.feed(stream.leftover))
+                        return
+                    case AuthFailed(condition=condition):
+                        raise Refused(condition)
+                    case BindRefused(error=refused):
+                        raise Refused(refused.condition)
+                    case Failed(error=failed):
+                        self.error = failed
+                        raise failed
+                    case Closed():
+                        raise ConnectionResetError("the server closed the stream")
+            else:
+                async with asyncio.timeout(TIMEOUT):
+                    data = await self._reader.read(65_536)
+                if not data:
+                    raise ConnectionResetError("the server closed the connection")
+                events = stream.receive(data)
+
+    def _security(self) -> Security | None:
+        tls = cast("ssl.SSLObject | None", self._writer.get_extra_info("ssl_object"))
+        if tls is None:
+            return None
+        certificate = tls.getpeercert(binary_form=True)
+        assert certificate is not None
+        return Security(channel_bindings=channel_bindings(tls, certificate))
+
+    # -- sending
+
+    def send(self, what: Element | str | bytes) -> None:
+        """Send an element, or text as it stands."""
+        data = what.to_bytes() if isinstance(what, Element) else what.encode() if isinstance(what, str) else what
+        self._writer.write(data)
+
+    # -- receiving
+
+    async def receive(self) -> Element:
+        """The next first-level element. A stream error raises StreamError, the end ConnectionResetError."""
+        async with asyncio.timeout(TIMEOUT):
+            while not self.received:
+                await self._read()
+        element = self.received.popleft()
+        if element.name == "error" and element.ns == STREAMS:
+            self.error = read_stream_error(element)
+            raise self.error
+        return element
+
+    async def _read(self) -> None:
+        if self.error is not None or self.parser.ended:
+            raise ConnectionResetError("the stream has ended")
+        data = await self._reader.read(65_536)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        self.received.extend(self.parser.feed(data))
+
+    async def header(self) -> Element:
+        """The server's stream header, on a raw connection."""
+        async with asyncio.timeout(TIMEOUT):
+            while self.parser.header is None:
+                await self._read()
+        return self.parser.header
+
+    def restart(self) -> None:
+        """Expect a new stream from the next octet on, as after SASL."""
+        self.parser = StreamParser(Limits())
+
+    async def ask(self, iq: Element) -> Element:
+        """Send an IQ and wait for its answer; what comes before it stays in `received`."""
+        identifier = iq.attrs.setdefault("id", _token())
+        self.send(iq)
+        others = list[Element]()
+        while True:
+            element = await self.receive()
+            if element.name == "iq" and element.get("id") == identifier and element.get("type") in ("result", "error"):
+                self.received.extendleft(reversed(others))
+                return element
+            others.append(element)
+
+    async def settle(self) -> None:
+        """Return when the server has processed all that was sent here, and what it sent back has come."""
+        await self.ask(Element("iq", "jabber:client", Element("ping", "urn:xmpp:ping"), type="get", to=self.jid.domain))
+
+    async def end(self) -> StreamError | None:
+        """Wait for the end of the stream: the error that the server gave, or None."""
+        try:
+            while True:
+                await self.receive()
+        except StreamError as error:
+            return error
+        except ConnectionError:
+            return self.error
+
+    # -- ending
+
+    async def close(self) -> None:
+        """Close the stream in order."""
+        self.send(farewell())
+        await self.end()
+        self._writer.close()
+
+    def drop(self) -> None:
+        """Cut the connection without a word."""
+        self._writer.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.drop()
+
+
+def credentials(local: str, password: str, resource: str = "", **policy: object) -> ClientPolicy:
+    """What `log_in` needs of an account."""
+    return ClientPolicy(Credentials(local, password), resource, **policy)  # type: ignore[arg-type]
+
+
+def _token() -> str:
+    return secrets.token_urlsafe(12)
