@@ -44,7 +44,7 @@ class SystemClock:
 async def sleep(clock: Clock, delay: float) -> None:
     """Wait `delay` seconds of that clock's time."""
     done = asyncio.get_running_loop().create_future()
-    timer = clock.call_later(delay, lambda: done.done() or done.set_result(None))
+    timer = clock.call_later(delay, lambda: None if done.done() else done.set_result(None))
     try:
         await done
     finally:

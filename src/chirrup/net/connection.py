@@ -137,12 +137,12 @@ class Connection(asyncio.Protocol):
 
     # -- TLS
 
-    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, timeout: float) -> None:
+    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> None:
         """Flush what is queued, then make the handshake; raises ssl.SSLError or OSError where it fails."""
         self._flush()
         transport = await self.loop.start_tls(
-            self.transport, self, context, server_side=server_side, ssl_handshake_timeout=timeout
+            self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds
         )
         if transport is None:
             raise ConnectionResetError("the peer left during the TLS handshake")
-        self.transport = cast("asyncio.Transport", transport)
+        self.transport = transport

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from chirrup import __version__
@@ -12,7 +13,7 @@ from chirrup.core.errors import ChirrupError, ConfigError, StreamError
 from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
-from chirrup.server.config import Config, module_settings
+from chirrup.server.config import Config, load, module_settings
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
@@ -30,10 +31,10 @@ _DRAIN: Final = 5.0
 class Server:
     """An XMPP server. Several can live in one process, as they do in tests.
 
-        server = Server(Config(...))
-        await server.start()
-        ...
-        await server.stop()
+    server = Server(Config(...))
+    await server.start()
+    ...
+    await server.stop()
     """
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
@@ -158,9 +159,8 @@ class Server:
             return self.status()
 
         async def reload() -> list[str]:
-            from chirrup.server.config import load
-
-            return await self.reload(load_again(self.config, load))
+            file = self.config.file
+            return await self.reload(load(Path(file)) if file else self.config)
 
         async def account_removed(jid: str) -> None:
             local, _, domain = jid.partition("@")
@@ -184,7 +184,7 @@ class Server:
     # -- tasks
 
     def spawn(self, work: Awaitable[T]) -> asyncio.Task[T]:
-        """Run something to its end in the background; a failure is logged, and the server waits for it when it stops."""
+        """Run something to its end in the background. A failure is logged; the server waits for it when it stops."""
         coroutine = work if inspect.iscoroutine(work) else _awaiting(work)
         task: asyncio.Task[T] = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
@@ -202,10 +202,3 @@ class Server:
 
 async def _awaiting(work: Awaitable[T]) -> T:
     return await work
-
-
-def load_again(config: Config, load: Any) -> Config:
-    """The configuration read anew from the file it came from; the same one when it came from none."""
-    from pathlib import Path
-
-    return load(Path(config.file)) if config.file else config  # type: ignore[no-any-return]

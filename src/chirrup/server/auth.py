@@ -56,5 +56,3 @@ class Credentials:
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-

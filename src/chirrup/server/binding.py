@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from chirrup.server.session import Wire
 
 
-async def bind(
-    host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool
-) -> Session:
+async def bind(host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool) -> Session:
     """A new session of the account `jid`. Raises the StanzaError that the client is answered with."""
     account = await host.load(jid.local)
     if account is None:

@@ -250,7 +250,9 @@ class ClientConnection(Connection):
             case Ready():
                 self._ready(stream)
             case Failed(error=error, received=received):
-                self.log.info("stream ended", condition=error.condition, text=error.text, by="them" if received else "us")
+                self.log.info(
+                    "stream ended", condition=error.condition, text=error.text, by="them" if received else "us"
+                )
                 self._send_out(stream)
                 self._finish()
             case Closed():
@@ -284,7 +286,7 @@ class ClientConnection(Connection):
     async def _handshake(self) -> None:
         stream = self.stream
         try:
-            await self.start_tls(self._listeners.store.context, server_side=True, timeout=_HANDSHAKE)
+            await self.start_tls(self._listeners.store.context, server_side=True, seconds=_HANDSHAKE)
         except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
             self.log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             self.abort()

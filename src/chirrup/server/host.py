@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from chirrup.core.errors import ConfigError, StanzaError, StreamError
-from chirrup.core.features import bind, session
+from chirrup.core.features import bind
+from chirrup.core.features import session as legacy_session
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.server import delivery, hooks
@@ -216,7 +217,9 @@ class Host:
 
     def send(self, stanza: Element) -> None:
         """Route a stanza that the server itself makes; it must have `from` and `to`."""
-        waiting = self.router.route(stanza, JID.parse(stanza.attrs["to"]), JID.parse(stanza.attrs["from"]), self._origin)
+        waiting = self.router.route(
+            stanza, JID.parse(stanza.attrs["to"]), JID.parse(stanza.attrs["from"]), self._origin
+        )
         if waiting is not None:
             self.server.spawn(waiting)
 
@@ -256,7 +259,7 @@ def _begin_session(request: Request[Element]) -> None:
 
 _NEGOTIATION: Final = (
     (IQMark("set", ("bind", bind.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _no_second_resource),
-    (IQMark("set", ("session", session.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _begin_session),
+    (IQMark("set", ("session", legacy_session.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _begin_session),
 )
 """What clients send when the stream is negotiated already."""
 

@@ -40,7 +40,9 @@ class IQs:
         for key in keys:
             if key in self._handlers:
                 other = self._handlers[key][0]
-                raise ValueError(f"both {_describe(handler)} and {_describe(other)} answer {key[0]} {key[2]} in {key[1]}")
+                raise ValueError(
+                    f"both {_describe(handler)} and {_describe(other)} answer {key[0]} {key[2]} in {key[1]}"
+                )
         for key in keys:
             self._handlers[key] = (handler, mark)
 
@@ -135,7 +137,9 @@ class IQs:
 
     # -- what the host asks
 
-    def ask(self, to: JID, payload: Element, *, kind: str = "get", sender: JID | None = None) -> asyncio.Future[Element]:
+    def ask(
+        self, to: JID, payload: Element, *, kind: str = "get", sender: JID | None = None
+    ) -> asyncio.Future[Element]:
         """Send an IQ; the future gets the result stanza, or the StanzaError that came instead.
 
         Cancel it when the answer is no longer wanted. Only `to` itself can answer."""

@@ -149,5 +149,3 @@ def _explain(error: OSError, kind: str, address: str, port: int) -> str:
     if error.errno == errno.EACCES:
         return f"not allowed to listen on {where}; ports below 1024 need root or CAP_NET_BIND_SERVICE"
     return f"can't listen on {where}: {error.strerror or error}"
-
-

@@ -61,7 +61,9 @@ def find(name: str, folder: Path | None) -> type[Module]:
 
 def _import_file(name: str, file: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"chirrup_modules.{name}", file)
-    assert spec is not None and (loader := spec.loader) is not None
+    assert spec is not None
+    loader = spec.loader
+    assert loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     _guard(name, lambda: loader.exec_module(module))
