@@ -332,3 +332,16 @@ def test_faults_that_others_find_get_a_line_too() -> None:
     config = parse('[hosts."One.org"]\nmodules_enabled = ["a",\n "b"]', file="c.toml")
     path: tuple[Any, ...] = ("hosts", "one.org", "modules_enabled", 1)
     assert str(config.error(path, "no such module")) == 'c.toml:3: hosts."One.org".modules_enabled[1]: no such module'
+
+
+def test_reading_again_keeps_the_data_folder_that_was_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "chirrup.toml"
+    file.write_text('data = "a"')
+    config = load(file, data=tmp_path / "b")
+    assert config.data == tmp_path / "b"
+    file.write_text('data = "c"\nlimits.offline_messages = 7')
+    again = config.again()
+    assert (again.data, again.limits.offline_messages, again.file) == (tmp_path / "b", 7, str(file))
+    assert load(file).again().data == tmp_path / "c"
+    nothing = load(None, data=tmp_path)
+    assert nothing.again() is nothing

@@ -149,6 +149,16 @@ def test_configuring_again_replaces_what_was(capsys: pytest.CaptureFixture[str],
     assert (tmp_path / "log").read_text().count("ready") == 1
 
 
+def test_a_program_that_embeds_the_server_keeps_its_own_handlers(tmp_path: Path) -> None:
+    before = list(logging.getLogger().handlers)
+    assert not logs.reconfigure(LogConfig(to=str(tmp_path / "log")))
+    assert logging.getLogger().handlers == before
+    logs.configure(LogConfig())
+    assert logs.reconfigure(LogConfig(to=str(tmp_path / "log")))
+    logs.get_logger("chirrup.x").info("ready")
+    assert "ready" in (tmp_path / "log").read_text()
+
+
 def test_a_log_file_may_be_moved_away(tmp_path: Path) -> None:
     file = tmp_path / "chirrup.log"
     logs.configure(LogConfig(to=str(file)))

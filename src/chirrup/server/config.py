@@ -270,6 +270,7 @@ class Config(_Model):
     """The domains that this server serves."""
 
     _source: Source = PrivateAttr(default_factory=Source)
+    _data: Path | None = PrivateAttr(default=None)  # what the file's was overruled with
 
     @field_validator("store")
     @classmethod
@@ -302,6 +303,10 @@ class Config(_Model):
     def admin_socket(self) -> Path:
         return self.data / "admin.sock"
 
+    def again(self) -> Config:
+        """The configuration read anew from its file, with the same overrule; this very one if it has no file."""
+        return load(Path(self.file), data=self._data) if self.file else self
+
     def error(self, path: KeyPath, problem: str) -> ConfigError:
         """A ConfigError about the value at a path, such as ("hosts", "example.org", "admins"), with its line."""
         if path[:1] == ("hosts",) and len(path) > 1:
@@ -310,13 +315,15 @@ class Config(_Model):
         return self._source.error(path, problem)
 
 
-def load(path: Path | None) -> Config:
-    """The configuration in a file; with none, of a server for localhost.
+def load(path: Path | None, *, data: Path | None = None) -> Config:
+    """The configuration in a file; with none, of a server for localhost. `data` counts more than the file's.
 
     Raises ConfigError, whose message has a line for each thing that is wrong."""
-    if path is None:
-        return Config()
-    return parse(_read(path), file=str(path), folder=path.absolute().parent)
+    config = Config() if path is None else parse(_read(path), file=str(path), folder=path.absolute().parent)
+    if data is not None:
+        config = config.model_copy(update={"data": data.absolute()})
+        config._data = data
+    return config
 
 
 def parse(text: str, *, file: str = "", folder: Path | None = None) -> Config:

@@ -70,6 +70,15 @@ def configure(log: LogConfig) -> None:
     logging.captureWarnings(True)
 
 
+def reconfigure(log: LogConfig) -> bool:
+    """As `configure`, but only where that was called before: a server that is embedded has no say in where its
+    program's lines go. Says whether it was done."""
+    ours = any(isinstance(handler.formatter, LineFormatter) for handler in logging.getLogger().handlers)
+    if ours:
+        configure(log)
+    return ours
+
+
 class LineFormatter(logging.Formatter):
     """Makes a line of a record: of ours, with the values bound to it, and of other libraries'."""
 
