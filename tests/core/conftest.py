@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 
 from chirrup.core.errors import StreamError
 from chirrup.core.jid import JID
+from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.sasl import derive_keys
+from chirrup.core.stanza import read_stream_error
 from chirrup.core.stream import (
     BindRequest,
     ClientPolicy,
@@ -27,9 +29,11 @@ from chirrup.core.stream import (
     ServerStream,
     StartTLS,
 )
+from chirrup.core.xml import Element
 
 HOST = "im.example.com"
 USER, PASSWORD = "juliet", "r0m30myr0m30"
+JULIET = Credentials(USER, PASSWORD)
 ALL_MECHANISMS = (
     "EXTERNAL",
     "SCRAM-SHA-512-PLUS",
@@ -128,6 +132,28 @@ def header(prefix: str = "stream", **changes: str | None) -> str:
     return f"<?xml version='1.0'?><{prefix}:stream{written}>"
 
 
+@dataclass(frozen=True)
+class Said:
+    """What one end sent, read as XML; where it starts within a stream, a header is put before it."""
+
+    header: Element | None
+    elements: list[Element]
+    ended: bool
+
+    @property
+    def error(self) -> str:
+        """The condition of the stream error at the end."""
+        assert self.ended, "an error is followed by the end of the stream"
+        return read_stream_error(self.elements[-1]).condition
+
+
+def read(text: str) -> Said:
+    parser = StreamParser(Limits())
+    fragment = not text.startswith("<?xml")
+    elements = parser.feed(((header() if fragment else "") + text).encode())
+    return Said(None if fragment else parser.header, elements, parser.ended)
+
+
 class Link:
     """A client and a server joined. Octets move in pieces of `size`; a handshake is a call on each side."""
 
@@ -180,9 +206,7 @@ def serve() -> Callable[..., Service]:
 def dial() -> Callable[..., Program]:
     """Makes a client's end: `dial(Credentials(…), security=…, **policy)`."""
 
-    def make(
-        credentials: Credentials | None = Credentials(USER, PASSWORD), security: Security | None = None, **policy: Any
-    ) -> Program:
+    def make(credentials: Credentials | None = JULIET, security: Security | None = None, **policy: Any) -> Program:
         stream = ClientStream(
             HOST,
             ClientPolicy(credentials, **policy),
@@ -214,3 +238,15 @@ def link(serve: Callable[..., Service], dial: Callable[..., Program]) -> Iterato
         return joined
 
     yield make
+
+
+@pytest.fixture(name="header")
+def header_fixture() -> Callable[..., str]:
+    """Writes the header that a client opens its stream with; arguments change its attributes, `None` removes them."""
+    return header
+
+
+@pytest.fixture(name="read")
+def read_fixture() -> Callable[[str], Said]:
+    """Reads what one end sent."""
+    return read

@@ -2,7 +2,8 @@
 
 `receive()` takes what came from the peer and returns what happened; `take()` gives what is to be sent now. An event
 that asks something says by which method it is answered; every such method returns further events, since octets that
-came in meanwhile are read only then. `paused` says that nothing more should be read from the connection.
+came in meanwhile are read only then. An answer that comes after the stream's end is ignored. `paused` says that
+nothing more should be read from the connection.
 
     stream = ServerStream(limits=…, make_id=…, make_nonce=…)
     for event in stream.receive(data):
@@ -221,11 +222,16 @@ class Stream:
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._opened = False  # whether our header of the present stream was written
+        self._fresh = True  # whether the parser had nothing yet
 
     @property
     def paused(self) -> bool:
         """Whether the program must act before anything more is read."""
         return self.state in self._pauses
+
+    @property
+    def _over(self) -> bool:
+        return self.state in (State.CLOSING, State.CLOSED)
 
     @property
     def leftover(self) -> bytes:
@@ -254,7 +260,7 @@ class Stream:
 
     def close(self) -> list[Event]:
         """Close our half; `Closed` follows when the peer has closed its own (RFC 6120 §4.4)."""
-        if self.state in (State.CLOSING, State.CLOSED):
+        if self._over:
             return []
         if self._opened and self.state is not State.HANDSHAKE:
             self._out.append(self._framing.close())
@@ -267,6 +273,17 @@ class Stream:
     def fail(self, error: StreamError) -> list[Event]:
         """End the stream with an error."""
         self._fail(error)
+        return self._go_on()
+
+    def secured(self, security: Security) -> list[Event]:
+        """The TLS handshake is done: to a client that means that the certificate is the domain's. All that was learnt
+        before is forgotten (RFC 6120 §5.4.3.3)."""
+        if self._over:
+            return []
+        self._move(Own.SECURED)
+        self.security = security
+        self._in, self._position = b"", 0
+        self._restart(self.limits)
         return self._go_on()
 
     # -- for features
@@ -329,26 +346,23 @@ class Stream:
 
     def _feed(self, piece: bytes) -> None:
         headless = self.parser.header is None
-        if headless and self.parser.idle:
+        if self._fresh:
             piece = piece.lstrip()  # a line break after what made the stream restart
+            self._fresh = not piece
         elements = self.parser.feed(piece)
+        if self.state is State.CLOSING:
+            return
         if headless and self.parser.header is not None:
             self._header_came(self.parser.header)
         for element in elements:
             if element.name == "error" and element.ns == STREAMS:
                 self._peer_failed(read_stream_error(element))
-            elif self.state is not State.CLOSING:
+            else:
                 self._element_came(element)
-
-    def _secure(self, security: Security) -> None:
-        self._move(Own.SECURED)
-        self.security = security
-        self._in, self._position = b"", 0
-        self._restart(self.limits)
 
     def _restart(self, limits: Limits) -> None:
         self.parser = StreamParser(limits)
-        self._opened = False
+        self._opened, self._fresh = False, True
 
     def _peer_closed(self) -> None:
         if self.state is not State.CLOSING:
@@ -358,8 +372,7 @@ class Stream:
 
     def _peer_failed(self, error: StreamError) -> None:
         """RFC 6120 §4.9.1.1: who receives an error closes the stream."""
-        if self.state is not State.CLOSING:
-            self._out.append(self._framing.close())
+        self._out.append(self._framing.close())
         self._move(Own.FAIL)
         self.emit(self._redirected(error))
 
@@ -421,6 +434,8 @@ class ServerStream(Stream):
 
     def accept(self, policy: HostPolicy) -> list[Event]:
         """Serve the stream by this host. After authentication it is the same host, if perhaps under another policy."""
+        if self._over:
+            return []
         if self.identity is not None and policy.domain != self.policy.domain:
             raise LocalProtocolError(f"the stream belongs to {self.policy.domain}, not to {policy.domain}")
         self._move(Own.ACCEPT)
@@ -430,20 +445,15 @@ class ServerStream(Stream):
         self._write_features()
         return self._go_on()
 
-    def secured(self, security: Security) -> list[Event]:
-        """The TLS handshake is done. All that was learnt before is forgotten (RFC 6120 §5.4.3.3)."""
-        self._secure(security)
-        self.sender, self.lang = None, ""
-        return self._go_on()
-
     def answer(self, answer: object) -> list[Event]:
         """Answer the question of the last event. The methods below do so for the features that are here."""
         feature = self._active
+        if self._over:
+            return []
         if self.state is not State.QUESTION or feature is None:
             raise LocalProtocolError("nothing was asked")
         try:
-            outcome = feature.answer(self, answer)
-            self._settle(feature, outcome)
+            self._settle(feature, feature.answer(self, answer))
         except StreamError as error:
             self._fail(error)
         return self._go_on()
@@ -480,12 +490,19 @@ class ServerStream(Stream):
 
     # -- inside
 
+    def _restart(self, limits: Limits) -> None:
+        super()._restart(limits)
+        self.sender, self.lang, self._version = None, "", "1.0"
+
     def _header_came(self, header: Element) -> None:
+        """What the header says of its sender is for our own header too, also when an error follows there."""
         self.lang = header.lang
         self._version = _version_of(header)
+        self.sender, wrong = _sender_of(header)
         self._framing.check_header(header, self.parser.prefixes, self._content)
-        self.sender = _sender_of(header)
         _check_version(header)
+        if wrong is not None:
+            raise wrong
         to = self._host_of(header)
         if self.identity is not None:
             if to != self.policy.domain:
@@ -517,16 +534,21 @@ class ServerStream(Stream):
         self._move(Peer.TURN if feature is self._active else Peer.CHOICE)
         self._settle(feature, feature.handle(self, element))
 
+    def _be_ready(self) -> None:
+        self._move(Outcome.DONE)
+        self._features = ()
+        self.emit(Ready())
+
     def _settle(self, feature: ServerFeature, outcome: Outcome) -> None:
-        self._move(outcome)
         self._active = feature if outcome in (Outcome.TURN, Outcome.ASK) else None
+        if outcome is Outcome.DONE:
+            self._be_ready()
+            return
+        self._move(outcome)
         if outcome is Outcome.RESTART:
             self._restart(self.limits if self.identity is None else self.policy.limits)
         elif outcome is Outcome.ADVANCE:
             self._write_features()
-        elif outcome is Outcome.DONE:
-            self._features = ()
-            self.emit(Ready())
         elif outcome is Outcome.END:
             self._end()
 
@@ -543,6 +565,8 @@ class ServerStream(Stream):
         for offer in extra:
             features.append(offer)
         self.write(features)
+        if not any(feature.needed(self) for feature in self._features):
+            self._be_ready()
 
     def _write_header(self) -> None:
         attributes = {"from": self.policy.domain, "id": self.make_id()}
@@ -555,12 +579,13 @@ class ServerStream(Stream):
         self._opened = True
 
 
-def _sender_of(header: Element) -> JID | None:
+def _sender_of(header: Element) -> tuple[JID | None, StreamError | None]:
+    """The header's `from`, or what is wrong with it."""
     text = header.get("from")
     try:
-        return JID(text) if text else None
+        return JID(text) if text else None, None
     except AddressError as error:
-        raise StreamError("improper-addressing", str(error)) from None
+        return None, StreamError("improper-addressing", str(error))
 
 
 def _check_version(header: Element) -> None:
@@ -630,6 +655,7 @@ class ClientStream(Stream):
         self._features = tuple(make() for make in features)
         self._active: ClientFeature | None = None
         self._seen = Element("features", STREAMS)
+        self._server: tuple[JID | None, StreamError | None] = None, None
 
     # -- the program's part
 
@@ -639,15 +665,11 @@ class ClientStream(Stream):
             raise LocalProtocolError("the stream is open already")
         self._write_header()
 
-    def secured(self, security: Security) -> list[Event]:
-        """The TLS handshake is done, and the certificate is the domain's."""
-        self._secure(security)
-        self._write_header()
-        return self._go_on()
-
     def answer(self, answer: object) -> list[Event]:
         """Answer the question of the last event. The methods below do so for the features that are here."""
         feature = self._active
+        if self._over:
+            return []
         if self.state is not State.QUESTION or feature is None:
             raise LocalProtocolError("nothing was asked")
         try:
@@ -672,9 +694,14 @@ class ClientStream(Stream):
 
     # -- inside
 
+    def _restart(self, limits: Limits) -> None:
+        super()._restart(limits)
+        self._write_header()
+
     def _header_came(self, header: Element) -> None:
         self._framing.check_header(header, self.parser.prefixes, self._content)
         _check_version(header)
+        self._server = _sender_of(header)
         self._move(Peer.HEADER)
 
     def _element_came(self, element: Element) -> None:
@@ -694,9 +721,9 @@ class ClientStream(Stream):
 
     def _features_came(self, element: Element) -> None:
         """The header's `from` is looked at only now: before an error it may be anybody (RFC 6120 §4.9.1.3)."""
-        sender = _sender_of(self.parser.header) if self.parser.header is not None else None
-        if sender is not None and sender.text != self.domain:
-            raise StreamError("invalid-from", f"the server says it is {sender}, not {self.domain}")
+        sender, wrong = self._server
+        if wrong is not None or (sender is not None and sender.text != self.domain):
+            raise StreamError("invalid-from", f"the server says that it isn't {self.domain}")
         self._move(Peer.CHOICE)
         self._seen = element
         self.emit(FeaturesSeen(element))
@@ -722,7 +749,6 @@ class ClientStream(Stream):
         self._active = feature if outcome in (Outcome.TURN, Outcome.ASK) else None
         if outcome is Outcome.RESTART:
             self._restart(self.limits)
-            self._write_header()
         elif outcome is Outcome.NEXT:
             self._begin(self._features.index(feature) + 1)
         elif outcome is Outcome.END:

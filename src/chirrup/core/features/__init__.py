@@ -131,6 +131,10 @@ class ServerFeature:
         """What goes into <stream:features/> at this point, if anything."""
         return ()
 
+    def needed(self, stream: ServerSide) -> bool:
+        """Whether the stream can't be used before this is negotiated (RFC 6120 §4.3.5)."""
+        return False
+
     def handle(self, stream: ServerSide, element: Element) -> Outcome:
         """Take one of its elements, whether it was offered or not."""
         raise NotImplementedError

@@ -55,6 +55,9 @@ class ServerBind(ServerFeature):
         if stream.identity is not None and not stream.jid:
             yield Element("bind", NS)
 
+    def needed(self, stream: ServerSide) -> bool:
+        return not stream.jid
+
     def handle(self, stream: ServerSide, element: Element) -> Outcome:
         self._iq = element
         try:

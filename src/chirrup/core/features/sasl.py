@@ -221,6 +221,9 @@ class ServerSASL(ServerFeature):
             types = [Element("channel-binding", type=kind) for kind in stream.security.channel_bindings]
             yield Element("sasl-channel-binding", CHANNEL_BINDING, *types)
 
+    def needed(self, stream: ServerSide) -> bool:
+        return stream.identity is None
+
     def handle(self, stream: ServerSide, element: Element) -> Outcome:
         if stream.identity is not None:
             raise StreamError("not-authorized", "a stream is authenticated once")
@@ -301,6 +304,7 @@ class ClientSASL(ClientFeature):
         self._announced: frozenset[str] = frozenset()
         self._machine: sasl.ClientMechanism | None = None
         self._credentials = Credentials()
+        self._account: JID | None = None
 
     def begin(self, stream: ClientSide, features: Element) -> Outcome | None:
         if stream.identity is not None:
@@ -327,8 +331,7 @@ class ClientSASL(ClientFeature):
             raise StreamError("not-authorized", f"this isn't the time for <{word.value}/>")
         self._exchange.say(word)
         if word is Word.FAILURE:
-            failure = read_failure(element)
-            return self._failed(stream, failure)
+            return self._failed(stream, read_failure(element))
         try:
             data = sasl.decode_base64(element.text) if element.text else None
             if word is Word.CHALLENGE:
@@ -351,9 +354,10 @@ class ClientSASL(ClientFeature):
         if not name.endswith("-PLUS") and self._plus_offered:
             bindings = {}
         try:
+            self._account = _account(credentials, stream.domain)
             self._machine = sasl.client_mechanism(
                 name,
-                username=credentials.username,
+                username=self._account.local if self._account else "",
                 password=credentials.password,
                 nonce=stream.make_nonce(),
                 channel_bindings=bindings,
@@ -391,8 +395,8 @@ class ClientSASL(ClientFeature):
         return Outcome.TURN
 
     def _succeed(self, stream: ClientSide, mechanism: str) -> Outcome:
-        username = self._credentials.username
-        account = JID.of(username, stream.domain) if username else None
+        account = self._account
+        username = account.local if account else ""
         stream.identity = Identity(username, account, mechanism)
         stream.emit(Authenticated(username, str(account or ""), mechanism))
         return Outcome.RESTART
@@ -400,3 +404,10 @@ class ClientSASL(ClientFeature):
     def _failed(self, stream: ClientSide, error: SASLError) -> Outcome:
         stream.emit(AuthFailed(self._credentials.username or None, error.condition, error.text))
         return Outcome.ASK
+
+
+def _account(credentials: Credentials, domain: str) -> JID | None:
+    """Whom the credentials are for, if they say. AddressError, a ValueError, where that is nobody."""
+    if credentials.authzid:
+        return JID(credentials.authzid)
+    return JID.of(credentials.username, domain) if credentials.username else None

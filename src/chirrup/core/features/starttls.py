@@ -29,7 +29,7 @@ class ServerStartTLS(ServerFeature):
 
     def handle(self, stream: ServerSide, element: Element) -> Outcome:
         """§5.4.2.2: what wasn't offered, or has anything in it, is answered by `<failure/>` and the end."""
-        if not any(self.offer(stream)) or element.children:
+        if not any(self.offer(stream)) or element.first is not None:
             stream.write(Element("failure", NS))
             return Outcome.END
         _check_silence(stream)
