@@ -135,6 +135,12 @@ class Connection(asyncio.Protocol):
             if not self._paused and not self.closing:
                 self.transport.resume_reading()
 
+    def resume_all(self) -> None:
+        """Read again, whatever the reasons not to."""
+        if self._paused and not self.closing:
+            self.transport.resume_reading()
+        self._paused.clear()
+
     # -- TLS
 
     async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> None:

@@ -54,8 +54,8 @@ class ClientConnection(Connection):
     """One connection from a client, from accept to close."""
 
     __slots__ = (
-        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_ending", "_listeners", "_plaintext",
-        "_receive", "_secure", "gone", "host", "log", "parser", "server", "session", "stream", "stream_id",
+        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_ending", "_listeners",
+        "_plaintext", "_receive", "_secure", "gone", "host", "log", "parser", "server", "session", "stream", "stream_id",
     )  # fmt: skip
 
     parser: StreamParser
@@ -150,14 +150,14 @@ class ClientConnection(Connection):
         """End the stream with an error and the connection after it."""
         if self._ending or self.closing:
             return
-        self.log.info("stream ended by us", condition=error.condition, text=error.text)
+        self.log.info("stream ended with an error", condition=error.condition, text=error.text, by="us")
         stream = self.stream
         if stream is not None:
             stream.fail(error)
             self.write(stream.take())
         else:
             self.write(farewell(error))
-        self._finish()
+        self._finish(linger=True)
 
     def _close_stream(self) -> None:
         """The client has closed its half: close ours."""
@@ -165,13 +165,18 @@ class ClientConnection(Connection):
             self.write(farewell())
         self._finish()
 
-    def _finish(self) -> None:
-        """Everything is said: send it and close."""
+    def _finish(self, *, linger: bool = False) -> None:
+        """Everything is said: send it and close. Where the client doesn't know of the end yet it gets time to read our
+        last words: what it sends meanwhile, left unread, would make the system reset the connection."""
         self._ending = True
         self._receive = self._ignore
         self._cancel_deadline()
         self._end_session()
-        self.close()
+        if linger and not self.closing:
+            self.resume_all()
+            self._deadline = self.server.clock.call_later(_FAREWELL, self.close)
+        else:
+            self.close()
 
     def overflowed(self) -> None:
         self.log.info("the client doesn't read", waiting=self.transport.get_write_buffer_size())
@@ -250,11 +255,10 @@ class ClientConnection(Connection):
             case Ready():
                 self._ready(stream)
             case Failed(error=error, received=received):
-                self.log.info(
-                    "stream ended", condition=error.condition, text=error.text, by="them" if received else "us"
-                )
+                by = "the client" if received else "us"
+                self.log.info("stream ended with an error", condition=error.condition, text=error.text, by=by)
                 self._send_out(stream)
-                self._finish()
+                self._finish(linger=not received)
             case Closed():
                 self._send_out(stream)
                 self._finish()

@@ -257,9 +257,10 @@ def _begin_session(request: Request[Element]) -> None:
     """RFC 3921 §3: nothing is left to do."""
 
 
+_SERVER: Final = (Addressee.OWN, Addressee.HOST)
 _NEGOTIATION: Final = (
-    (IQMark("set", ("bind", bind.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _no_second_resource),
-    (IQMark("set", ("session", legacy_session.NS), (Addressee.OWN, Addressee.HOST), before_login=False), _begin_session),
+    (IQMark("set", ("bind", bind.NS), _SERVER, before_login=False), _no_second_resource),
+    (IQMark("set", ("session", legacy_session.NS), _SERVER, before_login=False), _begin_session),
 )
 """What clients send when the stream is negotiated already."""
 
