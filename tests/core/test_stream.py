@@ -62,10 +62,12 @@ def test_direct_tls_needs_no_starttls(link, serve, dial):
     assert not joined.server.of(StartTLS)
 
 
-def test_the_client_closes_and_the_server_closes_too(link):
-    joined = link()
-    joined.client.did(joined.client.stream.close())
-    assert joined.client.stream.state is State.CLOSING
+def test_a_ready_stream_may_still_close_in_order(link):
+    client = link().client
+    client.did(client.stream.close())
+    assert client.stream.take() == b"</stream:stream>"
+    assert client.say("<message/></stream:stream>") == ""
+    assert kinds(client)[-2:] == [Ready, Closed]
 
 
 def test_a_client_says_who_it_is_only_under_tls(link):

@@ -344,11 +344,14 @@ class ClientSASL(ClientFeature):
     def _begin(self, stream: ClientSide, credentials: Credentials) -> Outcome:
         self._credentials = credentials
         bindings = self._common_bindings(stream)
+        allowed = self._offered if credentials.mechanisms is None else credentials.mechanisms
         names = sasl.choose(
-            self._offered, tls=stream.security is not None, channel_bindings=bindings, have=credentials.kinds
+            [name for name in self._offered if name in allowed],
+            tls=stream.security is not None,
+            channel_bindings=bindings,
+            have=credentials.kinds,
         )
-        allowed = credentials.mechanisms
-        name = next((name for name in names if allowed is None or name in allowed), None)
+        name = next(iter(names), None)
         if name is None:
             raise StreamError("unsupported-feature", f"no safe way to authenticate among {', '.join(self._offered)}")
         if not name.endswith("-PLUS") and self._plus_offered:
