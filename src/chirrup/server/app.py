@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -151,7 +152,7 @@ class Server:
             },
             "listening": [list(item) for item in self.listening],
             "certificates": self._listeners.certificates(),
-            "store": {"url": self.config.store_shown, **self.store.health()},
+            "store": {"url": self.config.store_shown, **asdict(self.store.health())},
         }
 
     def _admin_commands(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class ClientConnection(Connection):
     """One connection from a client, from accept to close."""
 
     __slots__ = (
-        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_ending", "_listeners",
+        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_early", "_ending", "_listeners",
         "_plaintext", "_receive", "_secure", "gone", "host", "log", "parser", "server", "session", "stream", "stream_id",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class ClientConnection(Connection):
         self._plaintext = plaintext
         self._secure = False
         self._admitted = False
+        self._early: list[bytes] = []
         self._ending = False
         self._asked = False  # a question of the stream's is being answered
         self._before_login = limits.bytes_before_login
@@ -109,7 +110,7 @@ class ClientConnection(Connection):
         self.log.debug("connected", direct_tls=self._direct_tls)
         self._deadline = self.server.clock.call_later(limits.seconds_before_login, self._too_slow)
         if self._direct_tls:
-            self._spawn(self._handshake())
+            self._begin_tls()
 
     def _make_id(self) -> str:
         """Unpredictable, and with the id by which the log knows the stream at its beginning (RFC 6120 §4.7.3)."""
@@ -241,7 +242,7 @@ class ClientConnection(Connection):
                 self._accept(stream, event)
             case StartTLS():
                 self._send_out(stream)
-                self._spawn(self._handshake())
+                self._begin_tls()
             case NeedKeys() | NeedPassword() | NeedIdentity() | EarlyIQ() | BindRequest():
                 self._asked = True
                 self.pause_reading("asked")
@@ -287,6 +288,12 @@ class ClientConnection(Connection):
             auth_retries=limits.log_in_attempts - 1,
         )
 
+    def _begin_tls(self) -> None:
+        """From now on nothing is read in the clear; what comes in with the end of the handshake waits for it."""
+        self.pause_reading("handshake")
+        self._receive = self._early.append
+        self._spawn(self._handshake())
+
     async def _handshake(self) -> None:
         stream = self.stream
         try:
@@ -295,8 +302,10 @@ class ClientConnection(Connection):
             self.log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             self.abort()
             return
-        if stream is None or self.closing:
+        if stream is None or self.closing or self._ending:
             return
+        self._paused.discard("handshake")  # the new transport reads
+        self._receive = self._negotiate
         self._secure = True
         tls = cast("ssl.SSLObject", self.transport.get_extra_info("ssl_object"))
         security = Security(channel_bindings=channel_bindings(tls, certificate_for(tls)))
@@ -305,6 +314,9 @@ class ClientConnection(Connection):
             stream.security = security
         else:
             self._act(stream, stream.secured(security))
+        early, self._early = b"".join(self._early), []
+        if early and self._receive == self._negotiate:
+            self._negotiate(early)
 
     async def _answer(self, stream: ServerStream, event: Event) -> None:
         """Find out what the stream asked, tell it, and go on."""

@@ -13,6 +13,7 @@ from chirrup.core.sasl import derive_keys
 from chirrup.core.stream import ClientPolicy, Credentials
 from chirrup.net.clock import Clock
 from chirrup.server.app import Server
+from chirrup.server.auth import ALGORITHMS
 from chirrup.server.config import Config
 from chirrup.testing.client import TestClient
 
@@ -37,10 +38,12 @@ class TestServer:
 
     async def add_account(self, jid: str, password: str = PASSWORD) -> None:
         """Make an account, unless it is there. Its keys are cheap to make and to check."""
-        account = JID(jid if "@" in jid else f"{jid}@{self.domain}").bare
+        account = self._jid(jid).bare
         if not await self.server.store.accounts.exists(account.domain, account.local):
-            keys = [derive_keys(name, password, account.local.encode() * 8, 4096) for name in ("SHA-1", "SHA-256")]
-            await self.server.store.accounts.create(account.domain, account.local, keys, created=self.server.clock.time())
+            keys = [derive_keys(name, password, account.local.encode() * 8, 4096) for name in ALGORITHMS]
+            await self.server.store.accounts.create(
+                account.domain, account.local, keys, created=self.server.clock.time()
+            )
 
     async def client(
         self, jid: str, password: str = PASSWORD, *, presence: bool = False, tls: bool = False, direct_tls: bool = False
@@ -48,7 +51,7 @@ class TestServer:
         """A client that has logged in as `jid` (a localpart, a bare or a full JID), whose account is made if need be.
 
         With `presence` it is available too, and what that brought has been received and dropped."""
-        full = JID(jid if "@" in jid else f"{jid}@{self.domain}")
+        full = self._jid(jid)
         if not self.server.hosts[full.domain].anonymous:
             await self.add_account(full.bare.text, password)
         client = await self.raw(direct_tls=direct_tls)
@@ -72,6 +75,10 @@ class TestServer:
         client = await TestClient.connect("127.0.0.1", port, direct_tls=direct_tls)
         self._clients.append(client)
         return client
+
+    def _jid(self, text: str) -> JID:
+        local, slash, resource = text.partition("/")
+        return JID((local if "@" in local else f"{local}@{self.domain}") + slash + resource)
 
     def drop_clients(self) -> None:
         for client in self._clients:
