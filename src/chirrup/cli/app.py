@@ -1,0 +1,73 @@
+"""The commands and their options. Each imports what it needs when it is called, so that all of them begin at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chirrup import __version__
+from chirrup.cli.options import ConfigOption, DataOption, load_config
+from chirrup.cli.user import user
+
+app = typer.Typer(help="An XMPP server.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+check = typer.Typer(help="Find faults before they matter.", no_args_is_help=True)
+app.add_typer(user, name="user")
+app.add_typer(check, name="check")
+
+
+@app.command()
+def serve(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Run the server, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration."""
+    from chirrup.cli.serve import run
+
+    run(load_config(config, data))
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("chirrup.toml"),
+    host: Annotated[list[str] | None, typer.Option(help="A domain to serve; may be given several times.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+) -> None:
+    """Write a configuration file with every setting explained."""
+    from chirrup.cli.init import write
+
+    write(file, host or ["localhost"], data)
+
+
+@check.command("config")
+def check_config(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Read the configuration as the server would, and tell what would run."""
+    from chirrup.cli.check import report
+
+    for line in report(load_config(config, data)):
+        print(line)
+
+
+@app.command()
+def status(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Tell how the running server is."""
+    from chirrup.cli.status import show
+
+    show(load_config(config, data).admin_socket, as_json=json)
+
+
+@app.command()
+def reload(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Have the running server read its configuration and certificates again."""
+    from chirrup.server.admin import ask
+
+    for line in ask(load_config(config, data).admin_socket, "reload"):
+        print(line)
+
+
+@app.command()
+def version() -> None:
+    """Print the program's version."""
+    print(f"chirrup {__version__}")

@@ -1,0 +1,90 @@
+"""`chirrup check config`: everything that can be known to be wrong before a server starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from chirrup.core.errors import ConfigError
+from chirrup.net import certificates
+from chirrup.net.certificates import KeyPair
+from chirrup.server.config import Config, HostConfig, module_settings
+from chirrup.server.config_errors import join
+from chirrup.server.modules import chosen, find
+
+
+def report(config: Config) -> Iterator[str]:
+    """What would run, a line each. Raises ConfigError, with all faults, before the first."""
+    faults = [*_module_faults(config), *_certificate_faults(config)]
+    if faults:
+        raise join(faults)
+    return _lines(config)
+
+
+def _lines(config: Config) -> Iterator[str]:
+    yield f"{config.file or 'the default configuration'}: all is well"
+    yield f"data   {config.data}"
+    yield f"store  {config.store_shown}"
+    yield f"log    {config.log.level} and above, {config.log.format}, to {config.log.to}"
+    if config.log.wire:
+        yield "       with all that people say to each other (log.wire)"
+    yield from _listeners(config)
+    for name, host in config.hosts.items():
+        yield f"host   {name}: {'anybody, as a guest' if host.authentication == 'anonymous' else 'accounts'}"
+        yield f"       modules: {', '.join(chosen(host.modules_enabled, host.modules_disabled))}"
+        yield from _certificate(config, name, host)
+
+
+def _listeners(config: Config) -> Iterator[str]:
+    listen = config.listen
+    for kind, listener in (("STARTTLS", listen.c2s), ("direct TLS", listen.c2s_direct_tls)):
+        if listener.enabled:
+            yield f"listen port {listener.port} for clients, {kind}, on {' and '.join(listener.addresses)}"
+    if listen.c2s.enabled and listen.c2s.plaintext:
+        yield f"       port {listen.c2s.port} lets clients log in without TLS (listen.c2s.plaintext)"
+
+
+def _certificate(config: Config, name: str, host: HostConfig) -> Iterator[str]:
+    pair = _pair(config, name, host)
+    if not pair.certificate.exists():
+        yield "       certificate: will be made at the first start; clients will warn of it"
+        return
+    certificate = certificates.read(pair)
+    now = time.time()
+    days = certificate.days_left(now)
+    yield f"       certificate: {pair.certificate}, {days} days left"
+    for remark in (*certificate.remarks([name], now), *certificates.warnings(pair)):
+        yield f"       warning: {remark}"
+
+
+def _pair(config: Config, name: str, host: HostConfig) -> KeyPair:
+    if host.certificate and host.key:
+        return KeyPair(host.certificate, host.key)
+    stem = certificates.ascii_name(name).replace("/", "_")  # as certificates.make names them
+    folder = config.data / "certificates"
+    return KeyPair(folder / f"{stem}.crt", folder / f"{stem}.key")
+
+
+def _module_faults(config: Config) -> Iterator[ConfigError]:
+    for host_name, host in config.hosts.items():
+        for name in chosen(host.modules_enabled, host.modules_disabled):
+            try:
+                kind = find(name, config.modules_folder)
+            except ConfigError as error:
+                yield config.error(("hosts", host_name, "modules_enabled"), error.problem)
+                continue
+            try:
+                module_settings(config, host_name, name, kind.Settings)
+            except ConfigError as error:
+                yield error
+
+
+def _certificate_faults(config: Config) -> Iterator[ConfigError]:
+    for name, host in config.hosts.items():
+        pair = _pair(config, name, host)
+        if host.certificate is None and not pair.certificate.exists():
+            continue
+        try:
+            certificates.read(pair)
+        except ConfigError as error:
+            yield config.error(("hosts", name, error.key), error.problem)

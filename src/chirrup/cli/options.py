@@ -1,0 +1,48 @@
+"""The options that most commands have: which configuration, which data folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from chirrup.server.config import Config
+
+PLACES: Final = (Path("chirrup.toml"), Path("/etc/chirrup/chirrup.toml"))
+"""Where a configuration file is looked for when none is named."""
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="CHIRRUP_CONFIG",
+        help="Configuration file. Without: ./chirrup.toml or /etc/chirrup/chirrup.toml, if there; else a server for "
+        "localhost.",
+    ),
+]
+DataOption = Annotated[Path | None, typer.Option("--data", "-d", help="Data folder, in place of the configuration's.")]
+
+
+def load_config(config: Path | None, data: Path | None) -> Config:
+    """The configuration that a command is to work with. Raises ConfigError."""
+    from chirrup.server.config import load
+
+    return load(config or next((place for place in PLACES if place.is_file()), None), data=data)
+
+
+def command(config: Config, *words: str) -> str:
+    """A command line for the same configuration and data folder, to be shown as a hint."""
+    from chirrup.server.config import load
+
+    line = ["chirrup", *words]
+    if config.file and Path(config.file) not in PLACES:
+        line += ["--config", config.file]
+    if config.data != load(Path(config.file) if config.file else None).data:
+        shown = os.path.relpath(config.data)
+        line += ["--data", str(config.data) if shown.startswith("..") else shown]
+    return shlex.join(line)

@@ -1,0 +1,112 @@
+"""`chirrup serve`: one server in this process, with signals, readiness, and a word to whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+from collections import defaultdict
+
+import uvloop
+
+from chirrup import __version__
+from chirrup.cli import notify
+from chirrup.cli.options import command
+from chirrup.core.errors import ChirrupError
+from chirrup.server import logs
+from chirrup.server.app import Server
+from chirrup.server.config import Config
+
+_KINDS = {"c2s": "clients, STARTTLS", "c2s_direct_tls": "clients, direct TLS"}
+
+
+def run(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ChirrupError where the server can't start."""
+    logs.configure(config.log)
+    _raise_file_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Service(config).run())
+
+
+class _Service:
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._log = logs.get_logger("chirrup.serve")
+        self._server = Server(config)
+        self._stop = asyncio.Event()
+        self._reloads: asyncio.Queue[None] = asyncio.Queue()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.put_nowait, None)
+        await self._server.start()
+        try:
+            with notify.pid_file(self._config.pid_file):
+                await self._announce()
+                reloader = loop.create_task(self._reload_when_asked())
+                await self._stop.wait()
+                reloader.cancel()
+        finally:
+            notify.stopping()
+            await self._server.stop()
+        self._log.info("stopped")
+
+    def _asked_to_stop(self, number: signal.Signals) -> None:
+        """The first time stop in an orderly way; a second signal does what it would do to any program."""
+        self._log.info("stopping", signal=signal.Signals(number).name)
+        asyncio.get_running_loop().remove_signal_handler(number)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._stop.set()
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._reloads.get()
+            notify.reloading()
+            try:
+                for line in await self._server.reload(self._server.config.again()):
+                    self._log.info(line)
+            except ChirrupError as error:
+                for line in str(error).splitlines():
+                    self._log.error("not reloaded, all stays as it was", reason=line)
+            except Exception as error:
+                self._log.error("the reload failed", exc_info=error)
+            notify.ready(self._status())
+
+    def _status(self) -> str:
+        return f"serving {', '.join(self._server.config.hosts)}"
+
+    async def _announce(self) -> None:
+        """Say that it runs: to systemd, to the log, and to a person unless the log is for programs."""
+        where = _where(self._server.listening)
+        self._log.info("ready", version=__version__, hosts=", ".join(self._config.hosts), listens="; ".join(where))
+        if self._config.log.format == "human" and "NOTIFY_SOCKET" not in os.environ:
+            print(f"Chirrup {__version__} is {self._status()}.", flush=True)
+            for line in (*where, *await self._next_steps()):
+                print(f"  {line}", flush=True)
+        notify.ready(self._status())
+
+    async def _next_steps(self) -> list[str]:
+        lines = [f"data: {self._config.data}", f"configuration: {self._config.file or 'none, so all is as by default'}"]
+        for name, host in self._config.hosts.items():
+            if host.authentication == "accounts" and not await self._server.store.accounts.count(name):
+                hint = command(self._config, "user", "add", f"alice@{name}")
+                lines.append(f"no accounts on {name} yet. To add one: {hint}")
+        return lines
+
+
+def _where(listening: list[tuple[str, str, int]]) -> list[str]:
+    """A line for each kind of listener and port: `clients, STARTTLS: port 5222 on :: and 0.0.0.0`."""
+    addresses: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for kind, address, port in listening:
+        addresses[kind, port].append(address)
+    return [f"{_KINDS.get(kind, kind)}: port {port} on {' and '.join(at)}" for (kind, port), at in addresses.items()]
+
+
+def _raise_file_limit() -> None:
+    """Each connection is an open file; take as many as this process may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
