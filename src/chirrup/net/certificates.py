@@ -127,13 +127,18 @@ def warnings(pair: KeyPair) -> list[str]:
     return []
 
 
+def place(host: str, folder: Path) -> KeyPair:
+    """Where the self-made pair of a host is, or would be."""
+    name = ascii_name(host).replace("/", "_")
+    return KeyPair(folder / f"{name}.crt", folder / f"{name}.key")
+
+
 def make(host: str, folder: Path, now: float) -> KeyPair:
     """The self-made pair of a host in `folder`, made if it isn't there, is no longer whole or ends soon.
 
     Files there that aren't of our making stay as they are. Raises ConfigError if those can't be used, or ours not
     written."""
-    name = ascii_name(host).replace("/", "_")
-    pair = KeyPair(folder / f"{name}.crt", folder / f"{name}.key")
+    pair = place(host, folder)
     if (pair.certificate.exists() or pair.key.exists()) and _is_good(pair, host, now):
         return pair
     private = ec.generate_private_key(ec.SECP256R1())
