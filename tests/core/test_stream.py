@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 
 from chirrup.core.errors import LocalProtocolError, StreamError
+from chirrup.core.features.sasl import ServerSASL
+from chirrup.core.features.starttls import ServerStartTLS
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
 from chirrup.core.states import State
@@ -14,6 +18,7 @@ from chirrup.core.stream import (
     Closed,
     Failed,
     FeaturesSeen,
+    HostPolicy,
     Identity,
     NeedKeys,
     Opened,
@@ -68,6 +73,15 @@ def test_a_ready_stream_may_still_close_in_order(link):
     assert client.stream.take() == b"</stream:stream>"
     assert client.say("<message/></stream:stream>") == ""
     assert kinds(client)[-2:] == [Ready, Closed]
+
+
+def test_nothing_of_the_negotiation_outlives_it(link):
+    joined = link()
+    for program in (joined.client, joined.server):
+        parser, stream = program.stream.parser, weakref.ref(program.stream)
+        program.stream = None
+        assert stream() is None
+        assert [element.name for element in parser.feed(b"<presence/>")] == ["presence"]
 
 
 def test_a_client_says_who_it_is_only_under_tls(link):
@@ -303,7 +317,7 @@ def test_a_host_stays_the_same_after_authentication(serve):
     server.answers[Opened] = lambda stream, event: None
     server.greet()
     with pytest.raises(LocalProtocolError):
-        server.stream.accept(type(server.policy)("other.example.com"))
+        server.stream.accept(HostPolicy("other.example.com"))
 
 
 def test_all_in_one_chunk(serve, header):
@@ -386,9 +400,31 @@ def test_a_ready_stream_is_no_longer_fed(link):
 def test_a_server_needs_nothing_more_where_no_feature_does(header):
     stream = ServerStream(make_id=lambda: "1", make_nonce=lambda: "2", features=())
     (opened,) = stream.receive(header().encode())
-    policy = type(stream.policy)(opened.to)
-    assert [type(event) for event in stream.accept(policy)] == [Ready]
+    assert [type(event) for event in stream.accept(HostPolicy(opened.to))] == [Ready]
     assert stream.take().decode().endswith("<stream:features/>")
+
+
+def test_two_servers_use_the_same_pieces(header, read):
+    """RFC 6120 §9.2: jabber:server, a certificate, and nothing to bind."""
+    stream = ServerStream(
+        make_id=lambda: "1",
+        make_nonce=lambda: "2",
+        security=Security(identities=("im.example.com",)),
+        features=(ServerStartTLS, ServerSASL),
+        content="jabber:server",
+    )
+    opening = header(to="example.net", from_="im.example.com", xmlns="jabber:server").encode()
+    policy = HostPolicy("example.net", mechanisms=("EXTERNAL",))
+    stream.receive(opening)
+    assert stream.accept(policy) == []
+    stream.receive(b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'>=</auth>")
+    assert stream.verified(True) == [Authenticated("", "im.example.com", "EXTERNAL")]
+    stream.take()
+    stream.receive(opening)
+    assert stream.accept(policy) == [Ready()]
+    said = stream.take().decode()
+    assert "xmlns='jabber:server'" in said
+    assert said.endswith("<stream:features/>")
 
 
 # -- the end
