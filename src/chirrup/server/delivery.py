@@ -59,7 +59,7 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     bounce(stanza, origin, StanzaError("service-unavailable"))
 
 
-def presence(account: Account, stanza: Element, to: JID, sender: JID) -> None:
+def presence(account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
     """Deliver presence for an account (§8.5.2.1.2, §8.5.3)."""
     kind = stanza.attrs.get("type")
     hooks = account.host.hooks
@@ -67,7 +67,7 @@ def presence(account: Account, stanza: Element, to: JID, sender: JID) -> None:
         if to.resource and to.resource not in account.sessions and kind != "subscribe":
             return  # §8.5.3.2.2
         for subscribe in hooks.subscription_in:
-            if subscribe(account, stanza, sender.bare):
+            if subscribe(account, stanza, sender.bare, origin):
                 return
         return
     for handler in hooks.presence_in:

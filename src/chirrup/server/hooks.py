@@ -94,8 +94,10 @@ presence_out: Final[Hook[[Session, Element], Verdict]] = Hook(
 presence_directed: Final[Hook[[Session, Element, JID], Verdict]] = Hook(
     "presence_directed", "A client sends presence to a JID: available, unavailable or an error."
 )
-subscription_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook(
-    "subscription_out", "A client sends subscribe, subscribed, unsubscribe or unsubscribed to a bare JID."
+subscription_out: Final[Hook[[Session, Element, JID], Verdict | Awaitable[None]]] = Hook(
+    "subscription_out",
+    "A client sends subscribe, subscribed, unsubscribe or unsubscribed to a bare JID. An awaitable is `True`, with "
+    "something that the client's next stanza waits for.",
 )
 iq_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("iq_out", "A client sends an IQ to another entity.")
 
@@ -116,8 +118,13 @@ iq_in: Final[Hook[[Account, Element, Session, JID, Origin], Verdict]] = Hook(
 presence_in: Final[Hook[[Account, Element, JID, JID], Verdict]] = Hook(
     "presence_in", "Presence for an account: available, unavailable, probe or an error; addressee and sender."
 )
-subscription_in: Final[Hook[[Account, Element, JID], Verdict]] = Hook(
+subscription_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
     "subscription_in", "subscribe, subscribed, unsubscribe or unsubscribed for an account; the sender's bare JID."
+)
+subscription_changed: Final[Hook[[Account, JID, str, str], None]] = Hook(
+    "subscription_changed",
+    "The subscription of an account's contact was the first (none, to, from or both) and is the second now; both are "
+    "the same when the contact asked again for what it has.",
 )
 
 EVERY: Final[tuple[Hook[Any, Any], ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Hook))

@@ -10,6 +10,7 @@ from chirrup.core.errors import ConfigError, StanzaError, StreamError
 from chirrup.core.features import bind
 from chirrup.core.features import session as legacy_session
 from chirrup.core.jid import JID
+from chirrup.core.stanza import reply
 from chirrup.core.xml import Element
 from chirrup.server import delivery, hooks
 from chirrup.server.account import Account
@@ -187,6 +188,8 @@ class Host:
             return self.iq.receive(stanza, to, sender, origin)
         account = self.accounts.get(to.local)
         if account is None:
+            if stanza.name == "presence" and stanza.attrs.get("type") in (None, "unavailable"):
+                return None  # nobody is there to see it
             return self._receive_later(stanza, to, sender, origin)
         self._deliver(account, stanza, to, sender, origin)
         return None
@@ -195,7 +198,10 @@ class Host:
         account = await self.load(to.local)
         if account is not None:
             self._deliver(account, stanza, to, sender, origin)
-        elif stanza.name != "presence" and stanza.attrs.get("type") not in ("headline", "error"):
+        elif stanza.name == "presence":
+            if stanza.attrs.get("type") == "probe":  # RFC 6121 §4.3.2: the subscription is to nothing
+                self.send(reply(stanza, "unsubscribed").set("from", to.bare))
+        elif stanza.attrs.get("type") not in ("headline", "error"):
             bounce(stanza, origin, StanzaError("service-unavailable"))  # RFC 6121 §8.5.1
 
     def _deliver(self, account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
@@ -203,7 +209,7 @@ class Host:
             case "message":
                 delivery.message(account, stanza, to, origin)
             case "presence":
-                delivery.presence(account, stanza, to, sender)
+                delivery.presence(account, stanza, to, sender, origin)
             case _:
                 delivery.iq(account, stanza, to, sender, origin)
 

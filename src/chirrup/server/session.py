@@ -241,13 +241,15 @@ class Session:
             for undirected in self.host.hooks.presence_out:
                 undirected(self, stanza)
             return None
-        if kind == "probe":
-            raise StanzaError("not-allowed", "servers probe for their clients")
         hooks = self.host.hooks
+        if kind == "probe":  # servers do that for their clients, but it is no error (RFC 6121 §4.3)
+            stanza.attrs["from"] = self.jid.bare.text
+            return self.host.router.route(stanza, to, self.jid.bare, self)
         if kind in _SUBSCRIPTIONS:
             for subscribe in hooks.subscription_out:
-                if subscribe(self, stanza, to.bare):
-                    return None
+                dealt = subscribe(self, stanza, to.bare)
+                if dealt:
+                    return None if dealt is True else dealt
             stanza.attrs["from"] = self.jid.bare.text
             return self.host.router.route(stanza, to.bare, self.jid.bare, self)
         for directed in hooks.presence_directed:
