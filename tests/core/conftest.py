@@ -80,6 +80,10 @@ class Program:
     def answer(self, event: Event) -> list[Event] | None:
         return None
 
+    @property
+    def kinds(self) -> list[type]:
+        return [type(event) for event in self.events]
+
     def of(self, kind: type) -> list[Any]:
         """The events of one kind."""
         return [event for event in self.events if type(event) is kind]
