@@ -60,9 +60,7 @@ def _certificate(config: Config, name: str, host: HostConfig) -> Iterator[str]:
 def _pair(config: Config, name: str, host: HostConfig) -> KeyPair:
     if host.certificate and host.key:
         return KeyPair(host.certificate, host.key)
-    stem = certificates.ascii_name(name).replace("/", "_")  # as certificates.make names them
-    folder = config.data / "certificates"
-    return KeyPair(folder / f"{stem}.crt", folder / f"{stem}.key")
+    return certificates.place(name, config.data / "certificates")
 
 
 def _module_faults(config: Config) -> Iterator[ConfigError]:

@@ -67,7 +67,9 @@ class _Service:
             await self._reloads.get()
             notify.reloading()
             try:
-                for line in await self._server.reload(self._server.config.again()):
+                config = self._server.config.again()
+                logs.configure(config.log)
+                for line in await self._server.reload(config):
                     self._log.info(line)
             except ChirrupError as error:
                 for line in str(error).splitlines():
@@ -77,7 +79,7 @@ class _Service:
             notify.ready(self._status())
 
     def _status(self) -> str:
-        return f"serving {', '.join(self._server.config.hosts)}"
+        return f"serving {', '.join(self._server.hosts)}"
 
     async def _announce(self) -> None:
         """Say that it runs: to systemd, to the log, and to a person unless the log is for programs."""

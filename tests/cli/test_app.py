@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chirrup import __version__
+
+SLOW_TO_IMPORT = ("sqlalchemy", "alembic", "structlog", "cryptography", "uvloop", "rich.table")
+
+
+def test_version(chirrup: Any) -> None:
+    assert chirrup("version").out == f"chirrup {__version__}\n"
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    program = (
+        "import sys\nsys.argv = ['chirrup', 'version']\nfrom chirrup.cli import main\n"
+        f"try: main()\nfinally: print([name for name in {SLOW_TO_IMPORT!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_wrong_command_line(chirrup: Any) -> None:
+    assert chirrup("dance").status == 2
+    assert chirrup("user", "show").status == 2
+
+
+def test_the_configuration_that_is_used(chirrup: Any, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def used(*args: str) -> str:
+        return str(chirrup("check", "config", *args).err).split(":")[1].strip()
+
+    for name in ("chirrup.toml", "env.toml", "given.toml"):
+        (elsewhere / name).write_text("x = 1")
+    assert used() == "chirrup.toml"
+    monkeypatch.setenv("CHIRRUP_CONFIG", "env.toml")
+    assert used() == "env.toml"
+    assert used("--config", "given.toml") == "given.toml"
+
+
+def test_every_fault_of_a_configuration_is_a_line_and_nothing_starts(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "chirrup.toml").write_text('data = "data"\nx = 1\n[log]\nlevel = 3\n')
+    for command in (["serve"], ["check", "config"], ["status"], ["reload"], ["user", "list"]):
+        ran = chirrup(*command)
+        assert ran.status == 1
+        assert [line.split(": ")[:3] for line in ran.err.splitlines()] == [
+            ["chirrup", "chirrup.toml:2", "x"],
+            ["chirrup", "chirrup.toml:4", "log.level"],
+        ]
+    assert not (elsewhere / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_without_a_server_there_is_nobody_to_ask(chirrup: Any, elsewhere: Path, command: str) -> None:
+    ran = chirrup(command, "--data", "data")
+    assert (ran.status, ran.err) == (1, f"chirrup: no server runs with this data folder: {elsewhere / 'data'}\n")
