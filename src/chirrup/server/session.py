@@ -43,11 +43,20 @@ class Wire(Protocol):
     def resume_reading(self, why: str) -> None: ...
 
 
+class _Turn:
+    """The place of a write among the answers that wait; `over` when it is stored, or its failure was told."""
+
+    __slots__ = ("over",)
+
+    def __init__(self) -> None:
+        self.over = False
+
+
 class Session:
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_done", "_held", "_issued", "_queue", "account", "data", "host", "jid", "last_active", "log", "presence",
+        "_queue", "_unsettled", "account", "data", "host", "jid", "last_active", "log", "presence",
         "priority", "secure", "since", "wire", "write",
     )  # fmt: skip
 
@@ -66,9 +75,7 @@ class Session:
         self.data: dict[type, object] = {}
         """What modules keep for this session, by type."""
         self._queue: deque[Element] | None = None  # behind a handler that waits
-        self._issued = 0  # futures of the store that this session's answers wait for, and how many are done
-        self._done = 0
-        self._held: deque[tuple[int, bytes]] | None = None
+        self._unsettled: deque[_Turn | bytes] | None = None  # writes to the store, and answers behind them
 
     def __repr__(self) -> str:
         return f"<Session {self.jid}>"
@@ -80,20 +87,21 @@ class Session:
         self.write(stanza.to_bytes())
 
     def answer(self, stanza: Element) -> None:
-        if self._issued != self._done:
-            if self._held is None:
-                self._held = deque()
-            self._held.append((self._issued, stanza.to_bytes()))
+        if self._unsettled:
+            self._unsettled.append(stanza.to_bytes())
         else:
             self.write(stanza.to_bytes())
 
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
-        self._issued += 1
+        if self._unsettled is None:
+            self._unsettled = deque()
+        turn = _Turn()
+        self._unsettled.append(turn)
 
         def settled(future: asyncio.Future[Any]) -> None:
             if not future.cancelled() and (error := future.exception()) is not None:
                 self._bounce_unstored(stanza, error)
-            self._done += 1
+            turn.over = True
             self._release()
 
         stored.add_done_callback(settled)
@@ -106,13 +114,16 @@ class Session:
             self.write(reply.to_bytes())
 
     def _release(self) -> None:
-        held = self._held
-        if held is None:
-            return
-        while held and held[0][0] <= self._done:
-            self.write(held.popleft()[1])
-        if not held:
-            self._held = None
+        """Write the answers that wait for nothing any more."""
+        unsettled = self._unsettled
+        while unsettled:
+            first = unsettled[0]
+            if isinstance(first, bytes):
+                self.write(first)
+            elif not first.over:
+                return
+            unsettled.popleft()
+        self._unsettled = None
 
     def end(self) -> None:
         """The session is over: take it from its account and tell the modules. Safe to call twice."""
@@ -127,7 +138,7 @@ class Session:
             except Exception:
                 self.log.exception("a module failed at the end of a session")
         self.presence = None
-        self._held = None
+        self._unsettled = None
         if self._queue is not None:
             self._queue.clear()
         self.log.info("session ends")
