@@ -54,8 +54,9 @@ class ClientConnection(Connection):
     """One connection from a client, from accept to close."""
 
     __slots__ = (
-        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_early", "_ending", "_listeners",
-        "_plaintext", "_receive", "_secure", "gone", "host", "log", "parser", "server", "session", "stream", "stream_id",
+        "_admitted", "_allowance", "_asked", "_before_login", "_deadline", "_direct_tls", "_early", "_ending",
+        "_listeners", "_plaintext", "_receive", "_secure", "gone", "host", "log", "parser", "server", "session",
+        "stream", "stream_id",
     )  # fmt: skip
 
     parser: StreamParser
