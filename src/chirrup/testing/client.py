@@ -112,24 +112,40 @@ class TestClient:
 
     # -- receiving
 
+    @property
+    def ended(self) -> bool:
+        """Whether the server has ended the stream."""
+        return self.error is not None or self.parser.ended
+
     async def receive(self) -> Element:
         """The next first-level element. A stream error raises StreamError, the end ConnectionResetError."""
+        element = await self.receive_any()
+        if self.error is not None:
+            raise self.error
+        return element
+
+    async def receive_any(self) -> Element:
+        """The next first-level element, be it a stream error."""
         async with asyncio.timeout(TIMEOUT):
             while not self.received:
                 await self._read()
         element = self.received.popleft()
         if element.name == "error" and element.ns == STREAMS:
             self.error = read_stream_error(element)
-            raise self.error
         return element
 
     async def _read(self) -> None:
-        if self.error is not None or self.parser.ended:
+        if self.parser.ended:
             raise ConnectionResetError("the stream has ended")
         data = await self._reader.read(65_536)
         if not data:
             raise ConnectionResetError("the server closed the connection")
         self.received.extend(self.parser.feed(data))
+
+    async def start_tls(self) -> None:
+        """Make the handshake, on a raw connection whose server is ready for it, and expect a new stream."""
+        await self._writer.start_tls(client_context(verify=False), server_hostname=self.jid.domain)
+        self.restart()
 
     async def header(self) -> Element:
         """The server's stream header, on a raw connection."""
@@ -159,12 +175,12 @@ class TestClient:
         await self.ask(Element("iq", "jabber:client", Element("ping", "urn:xmpp:ping"), type="get", to=self.jid.domain))
 
     async def end(self) -> StreamError | None:
-        """Wait for the end of the stream: the error that the server gave, or None."""
+        """Wait for the end of the stream: the error that the server gave, or None.
+
+        `parser.ended` then tells whether the server closed the stream, or only the connection."""
         try:
             while True:
-                await self.receive()
-        except StreamError as error:
-            return error
+                await self.receive_any()
         except ConnectionError:
             return self.error
 

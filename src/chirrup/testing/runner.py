@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from chirrup.core.errors import StreamError
-from chirrup.core.xml import Element
-from chirrup.testing.client import TestClient
+from chirrup.core.xml import STREAMS, Element
+from chirrup.testing.client import Refused, TestClient
 from chirrup.testing.clock import FakeClock
 from chirrup.testing.scenario import Memory, Scenario, Step, elements
 from chirrup.testing.server import TestServer, serve
 
+_CONTEXT = 3
+"""Lines of the script that a report shows before and after the one that failed."""
 
-class Failure(AssertionError):
+
+class Failure(AssertionError):  # noqa: N818 - what pytest shows
     """A step of a scenario didn't hold; the message names the line, what was wanted and what came."""
+
+    def __init__(self, step: Step, problem: str) -> None:
+        super().__init__(f"line {step.line}: {problem}")
+        self.line = step.line
+        self.problem = problem
+
+    def report(self, file: Path) -> str:
+        """The step within its script, then what is wrong."""
+        lines = file.read_text("utf-8").split("\n")
+        first, last = max(self.line - _CONTEXT, 1), min(self.line + _CONTEXT, len(lines))
+        shown = [f"{'>' if n == self.line else ' '}{n:4}  {lines[n - 1]}" for n in range(first, last + 1)]
+        return "\n".join([lines[0].lstrip("# "), "", *shown, "", f"{file}:{self.line}: {self.problem}"])
 
 
 async def run(scenario: Scenario) -> None:
@@ -28,8 +44,9 @@ async def run(scenario: Scenario) -> None:
         for step in scenario.steps:
             try:
                 await run.step(step)
-            except (TimeoutError, ConnectionError, StreamError) as error:
-                raise Failure(f"line {step.line}: {step.client} {step.action}: {error or type(error).__name__}") from error
+            except (TimeoutError, ConnectionError, StreamError, Refused) as error:
+                why = str(error) or type(error).__name__
+                raise Failure(step, f"{step.client or 'the'} {step.action}: {why}") from error
 
 
 def settings(scenario: Scenario) -> dict[str, Any]:
@@ -53,26 +70,47 @@ class Run:
     async def step(self, step: Step) -> None:
         match step.action:
             case "time passes":
-                assert self.clock is not None
-                self.clock.advance(float(step.argument))
+                await self._pass_time(float(step.argument))
+            case "server stops":
+                await self.server.server.stop()
             case "connects":
                 await self._connect(step)
-            case "opens":
-                self.clients[step.client] = await self.server.raw()
+            case "is refused with":
+                await self._be_refused(step)
+            case "opens" | "opens with TLS":
+                self.clients[step.client] = await self.server.raw(direct_tls=step.action == "opens with TLS")
+            case _:
+                if step.client not in self.clients:
+                    raise Failure(step, f"{step.client} isn't connected")
+                await self._use(step, self.clients[step.client])
+
+    async def _use(self, step: Step, client: TestClient) -> None:
+        """A step of a client that is connected."""
+        match step.action:
             case "sends":
-                self.clients[step.client].send(self.memory.fill(step.text))
+                client.send(self.memory.fill(step.text))
             case "receives" | "receives only":
-                await self._receive(step, only=step.action == "receives only")
+                await self._receive(step, client, only=step.action == "receives only")
             case "receives in any order":
-                await self._receive_any(step)
+                await self._receive_any(step, client)
             case "receives nothing":
-                await self._receive_nothing(step)
-            case "is closed with":
-                await self._closed(step)
+                await self._receive_nothing(step, client)
+            case "is closed" | "is closed with":
+                await self._closed(step, client)
+            case "starts TLS":
+                await client.start_tls()
             case "disconnects":
-                await self.clients.pop(step.client).close()
+                await client.close()
+                del self.clients[step.client]
             case "drops":
-                self.clients.pop(step.client).drop()
+                client.drop()
+                del self.clients[step.client]
+
+    async def _pass_time(self, seconds: float) -> None:
+        """What was sent before is processed before."""
+        assert self.clock is not None
+        await self._settle_all()
+        self.clock.advance(seconds)
 
     async def _connect(self, step: Step) -> None:
         jid = self.scenario.clients[step.client]
@@ -83,21 +121,32 @@ class Run:
         self.clients[step.client] = client
         self.memory.words[step.client] = client.jid.text
 
-    async def _receive(self, step: Step, *, only: bool) -> None:
-        client = self.clients[step.client]
+    async def _be_refused(self, step: Step) -> None:
+        try:
+            await self._connect(step)
+        except Refused as refused:
+            if str(refused) != step.argument:
+                raise Failure(step, f"{step.client} was refused with {refused}, not {step.argument}") from None
+        else:
+            raise Failure(step, f"{step.client} was let in")
+
+    async def _receive(self, step: Step, client: TestClient, *, only: bool) -> None:
         for wanted in elements(step.text):
-            if wanted.name == "stream":
-                got = await client.header()
-            else:
-                got = await client.receive()
+            got = await self._next(client, wanted)
             missing = self.memory.difference(wanted, got, only=only)
             if missing:
-                raise Failure(f"line {step.line}: {step.client} received {got}\nwhere it should be {wanted}:\n{missing}")
+                raise Failure(step, f"{step.client} received {got}\nwhere it should be {wanted}:\n{missing}")
             if (got.name, got.ns) == ("success", "urn:ietf:params:xml:ns:xmpp-sasl"):
                 client.restart()
 
-    async def _receive_any(self, step: Step) -> None:
-        client = self.clients[step.client]
+    async def _next(self, client: TestClient, wanted: Element) -> Element:
+        if wanted.ns == STREAMS and wanted.name == "stream":
+            return await client.header()
+        if wanted.ns == STREAMS and wanted.name == "error":
+            return await client.receive_any()
+        return await client.receive()
+
+    async def _receive_any(self, step: Step, client: TestClient) -> None:
         wanted = elements(step.text)
         while wanted:
             got = await client.receive()
@@ -109,23 +158,26 @@ class Run:
                     break
                 reasons.append(reason)
             else:
-                raise Failure(f"line {step.line}: {step.client} received {got}:\n" + "\n".join(reasons))
+                raise Failure(step, f"{step.client} received {got}:\n" + "\n".join(reasons))
 
-    async def _receive_nothing(self, step: Step) -> None:
+    async def _receive_nothing(self, step: Step, client: TestClient) -> None:
         await self._settle_all()
-        left: list[Element] = list(self.clients[step.client].received)
-        if left:
-            raise Failure(f"line {step.line}: {step.client} received {left[0]}")
+        if client.received:
+            raise Failure(step, f"{step.client} received {client.received[0]}")
 
     async def _settle_all(self) -> None:
         """Twice, since what one client's stanza brings about may make another receive something."""
-        logged_in = [client for client in self.clients.values() if client.jid.local and client.error is None]
+        logged_in = [client for client in self.clients.values() if client.jid.local and not client.ended]
         for _ in range(2):
             for client in logged_in:
                 await client.settle()
 
-    async def _closed(self, step: Step) -> None:
-        error = await self.clients[step.client].end()
-        got = error.condition if error else "no error"
+    async def _closed(self, step: Step, client: TestClient) -> None:
+        error = await client.end()
+        got = error.condition if error else ""
         if got != step.argument:
-            raise Failure(f"line {step.line}: the stream of {step.client} was closed with {got}, not {step.argument}")
+            raise Failure(
+                step, f"the stream was closed with {error or 'no error'}, not with {step.argument or 'no error'}"
+            )
+        if not client.parser.ended:
+            raise Failure(step, "the connection was closed, but not the stream")

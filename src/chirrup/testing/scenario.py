@@ -20,10 +20,12 @@
     romeo receives nothing
 
 The accounts of the clients that are named exist from the start. `connects` logs in and binds; it sends no presence.
-Other steps: `receives in any order`, `receives only` (no other attribute but `id`, `from` and `to`, and no other child),
-`disconnects` (closes the stream), `drops` (cuts the connection), `is closed with CONDITION`, `opens` (a raw connection,
-for a client declared as `mallory: raw`; what it sends is sent as it stands, what it receives starts with the header
-`<stream:stream/>`), and `time passes SECONDS`.
+Other steps: `receives in any order`, `receives only` (no other attribute but `id`, `from` and `to`, and no other
+child), `receives nothing`, `disconnects` (closes the stream), `drops` (cuts the connection), `is closed` by the
+server, `is closed with CONDITION`, `is refused with CONDITION` (tries to connect in vain), `server stops` and
+`time passes SECONDS`. A client declared as `mallory: raw` `opens` a connection (or `opens with TLS`), and `starts TLS`
+on it where the server is ready for that; what it sends is sent as it stands, what it receives starts with the header
+`<stream:stream/>`.
 
 An expected element names what must be there: attributes, children and text that it doesn't name may be anything. `*`
 stands for any value that isn't empty, `{word}` for one that must be the same wherever the word comes again; in what is
@@ -37,6 +39,7 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import Final
 
+from chirrup.core.errors import StreamError
 from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.xml import CLIENT, STREAMS, Element
 
@@ -49,8 +52,12 @@ _ACTIONS: Final = (
     "connects",
     "disconnects",
     "drops",
+    "opens with TLS",
     "opens",
+    "starts TLS",
     "is closed with",
+    "is closed",
+    "is refused with",
 )
 _STEP: Final = re.compile(rf"(?P<client>\w+) (?P<action>{'|'.join(_ACTIONS)})(?: (?P<argument>\S+))?")
 _TIME: Final = re.compile(r"time passes (?P<seconds>[\d.]+)")
@@ -61,8 +68,10 @@ class ScenarioError(ValueError):
     """The script can't be read; the message names the line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
+    """One thing that happens: who does what, with what."""
+
     line: int
     client: str
     action: str
@@ -102,15 +111,32 @@ def parse(script: str) -> Scenario:
             clients[match[1]] = match[2]
         elif (match := _TIME.fullmatch(line)) is not None:
             steps.append(Step(number, "", "time passes", match["seconds"]))
+        elif line == "server stops":
+            steps.append(Step(number, "", line))
         elif (match := _STEP.fullmatch(line)) is not None:
             if match["client"] not in clients:
                 raise ScenarioError(f"line {number}: nobody is called {match['client']!r}")
-            start = number
-            text, number = _block(lines, number)
-            steps.append(Step(start, match["client"], match["action"], match["argument"] or "", text))
+            step = Step(number, match["client"], match["action"], match["argument"] or "")
+            step.text, number = _block(lines, number)
+            _check(step)
+            steps.append(step)
         else:
             raise ScenarioError(f"line {number}: {line!r} is no step")
     return Scenario(title, clients, steps, server)
+
+
+def _check(step: Step) -> None:
+    """A step has a block or an argument where it needs one, and none where it doesn't."""
+    has_text = step.action in ("sends", "receives", "receives only", "receives in any order")
+    if bool(step.text) != has_text:
+        raise ScenarioError(f"line {step.line}: {step.action!r} {'lacks' if has_text else 'has no use for'} a block")
+    if bool(step.argument) != step.action.endswith(" with"):
+        raise ScenarioError(f"line {step.line}: {step.action!r} is followed by {step.argument or 'nothing'!r}")
+    if has_text and step.action != "sends":
+        try:
+            elements(step.text)
+        except (ScenarioError, StreamError) as error:
+            raise ScenarioError(f"line {step.line}: {error}") from None
 
 
 def _block(lines: list[str], number: int) -> tuple[str, int]:
@@ -126,9 +152,9 @@ def elements(text: str) -> list[Element]:
     """The first-level elements of an expectation."""
     parser = StreamParser(Limits())
     parser.feed(f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode())
-    found = parser.feed(text.encode() + b">")[:] if not text.endswith(">") else parser.feed(text.encode())
+    found = parser.feed(text.encode())
     if not parser.idle:
-        raise ScenarioError(f"not a whole element: {text!r}")
+        raise ScenarioError(f"not whole elements: {text!r}")
     return found
 
 
