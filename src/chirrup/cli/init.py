@@ -18,7 +18,7 @@ from chirrup.server.config_errors import dotted
 _WIDTH: Final = 100
 _HEAD: Final = """\
 Configuration of Chirrup. What begins with "#" has no effect: each setting stands here with the value it has by
-default. Take the "#" away from a setting, and from the [table] it is in, to change it; then run `chirrup check config`.
+default. Take its "#" away to change it; then run `chirrup check config`.
 """
 
 
@@ -89,7 +89,7 @@ def _tables(model: type[BaseModel], path: tuple[str, ...], *, skip: Sequence[str
             continue
         settings = _settings(inner)
         if settings:
-            lines += [*_comment(inner.__doc__ or ""), f"# [{dotted((*path, name))}]", *settings]
+            lines += [*_comment(inner.__doc__ or ""), f"[{dotted((*path, name))}]", *settings]
         lines += _tables(inner, (*path, name))
     return lines
 
@@ -103,7 +103,7 @@ def _modules(host: str) -> list[str]:
     for name in DEFAULT:
         module = find(name, None)
         if module.Settings.model_fields:
-            lines += [*_comment(module.describe()), f"# [modules.{name}]", *_settings(module.Settings)]
+            lines += [*_comment(module.describe()), f"[modules.{name}]", *_settings(module.Settings)]
     return lines
 
 

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chirrup.net import certificates
+from chirrup.server.modules import DEFAULT
+
+
+@pytest.fixture
+def config(elsewhere: Path) -> Path:
+    file = elsewhere / "chirrup.toml"
+    file.write_text(f"""
+data = "data"
+store = "postgresql://chirrup:s3cret@db/chat"
+[listen.c2s]
+addresses = ["::1"]
+plaintext = true
+[hosts."example.org"]
+modules_disabled = {list(DEFAULT)}
+[hosts."guests.example.org"]
+authentication = "anonymous"
+modules_disabled = {list(DEFAULT)}
+""")
+    return file
+
+
+def test_what_would_run(chirrup: Any, config: Path) -> None:
+    ran = chirrup("check", "config")
+    assert ran.status == 0, ran.err
+    for told in (
+        f"data   {config.parent / 'data'}",
+        "store  postgresql://chirrup@db/chat",
+        "listen port 5222 for clients, STARTTLS, on ::1",
+        "port 5222 lets clients log in without TLS",
+        "listen port 5223 for clients, direct TLS, on :: and 0.0.0.0",
+        "host   example.org: accounts",
+        "host   guests.example.org: anybody, as a guest",
+        "certificate: will be made at the first start",
+    ):
+        assert told in ran.out
+    assert "s3cret" not in ran.out
+    assert not (config.parent / "data").exists()
+
+
+def test_the_days_that_certificates_have_left(chirrup: Any, config: Path) -> None:
+    certificates.make("example.org", config.parent / "data" / "certificates", time.time())
+    out = chirrup("check", "config").out
+    days = re.search(r"example\.org\.crt, (\d+) days left", out)
+    assert days
+    assert abs(int(days[1]) - certificates.SELF_MADE_DAYS) <= 2
+    assert "warning: is self-made" in out
+
+
+def test_certificates_and_modules_that_cannot_be_used(chirrup: Any, config: Path) -> None:
+    (config.parent / "a.pem").write_text("no certificate")
+    text = config.read_text().replace(
+        '[hosts."example.org"]',
+        '[hosts."example.org"]\ncertificate = "a.pem"\nkey = "none.pem"\nmodules_enabled = ["no_such_module"]',
+    )
+    config.write_text(text)
+    ran = chirrup("check", "config")
+    assert ran.status == 1
+    assert ran.out == ""
+    first, second = ran.err.splitlines()
+    assert first.startswith('chirrup: chirrup.toml:8: hosts."example.org".certificate: ')
+    assert second.startswith('chirrup: chirrup.toml:10: hosts."example.org".modules_enabled: ')
+    assert "no_such_module" in second
