@@ -253,7 +253,8 @@ class Config(_Model):
     """The whole configuration. Made by `load`, or directly in programs and tests."""
 
     data: FilePath = Field(default_factory=default_data)
-    """Folder for what the server keeps: database, certificates it made, socket for `chirrup status` and the like."""
+    """Folder for what the server keeps: database, certificates it made, socket for `chirrup status` and the like. By
+    default /var/lib/chirrup for root, and ~/.local/share/chirrup for others."""
     store: str = Field(default="sqlite", repr=False)
     """Where accounts and messages are kept: "sqlite" (a file in the data folder), "sqlite:///path/to/file", or
     "postgresql://user:password@host/database"."""
