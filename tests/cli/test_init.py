@@ -20,7 +20,9 @@ def test_what_it_writes_is_a_configuration_of_these_hosts(chirrup: Any, elsewher
     assert ran.status == 0, ran.err
     assert "my.toml" in ran.out
     config = parse((elsewhere / "my.toml").read_text())
-    assert config == Config(data=Path("/srv/chat data"), hosts={"example.org": HostConfig(), "ö.example": HostConfig()})
+    expected = Config(data=Path("/srv/chat data"), hosts={"example.org": HostConfig(), "ö.example": HostConfig()})
+    assert config.model_dump(exclude={"modules"}) == expected.model_dump(exclude={"modules"})
+    assert not any(config.modules.values())
 
 
 def test_every_setting_stands_there_with_its_default_and_an_explanation() -> None:
@@ -29,7 +31,8 @@ def test_every_setting_stands_there_with_its_default_and_an_explanation() -> Non
     modules = {name: find(name, None) for name in DEFAULT}
     for name, module in modules.items():
         assert module_settings(config, "example.org", name, module.Settings) == module.Settings()
-    assert config.model_copy(update={"modules": {}}) == Config(hosts={"example.org": HostConfig()})
+    expected = Config(hosts={"example.org": HostConfig()})
+    assert config.model_dump(exclude={"modules"}) == expected.model_dump(exclude={"modules"})
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if re.match(r"\w+ = ", line):
