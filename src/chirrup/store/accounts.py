@@ -1,0 +1,198 @@
+"""Accounts: who may log in, with SCRAM keys in place of passwords, and when they last did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+
+from chirrup.core.errors import StoreError
+from chirrup.core.sasl import ScramKeys
+from chirrup.store.schema import account, account_keys, log_entry, map_entry, single_value
+
+if TYPE_CHECKING:
+    from chirrup.store.store import Store
+
+_CREATE = text(
+    "INSERT INTO account (host, local, created, disabled, last_status) "
+    "VALUES (:host, :local, :created, :disabled, '') ON CONFLICT DO NOTHING"
+)
+
+
+class AccountExists(StoreError):  # noqa: N818 - reads as the condition it is
+    """There is an account of this name already."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    """What is known of an account. Times in seconds since 1970."""
+
+    created: float
+    disabled: bool
+    last_login: float | None
+    last_logout: float | None
+    """When it last had no more sessions."""
+    last_status: str
+    """The status text of its last unavailable presence (XEP-0012 §4)."""
+
+
+class AccountRows:
+    """Accounts, within somebody's transaction. Methods as in `Accounts`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, host: str, local: str, keys: Sequence[ScramKeys], *, created: float) -> None:
+        if not self._create(host, local, keys, created):
+            raise AccountExists(f"{local}@{host} exists already")
+
+    def create_many(
+        self, host: str, accounts: Iterable[tuple[str, Sequence[ScramKeys]]], *, created: float
+    ) -> list[str]:
+        return [local for local, keys in accounts if not self._create(host, local, keys, created)]
+
+    def remove(self, host: str, local: str) -> bool:
+        self._forget(host, local)
+        return self._connection.execute(delete(account).where(*_is(host, local))).rowcount > 0
+
+    def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> bool:
+        if not self.exists(host, local):
+            return False
+        where = account_keys.c.host == host, account_keys.c.local == local
+        self._connection.execute(delete(account_keys).where(*where))
+        self._add_keys(host, local, keys)
+        return True
+
+    def keys(self, host: str, local: str) -> dict[str, ScramKeys] | None:
+        columns = account_keys.c
+        query = (
+            select(columns.algorithm, columns.salt, columns.iterations, columns.stored_key, columns.server_key)
+            .select_from(account.outerjoin(account_keys))
+            .where(*_is(host, local))
+        )
+        rows = self._connection.execute(query).all()
+        if not rows:
+            return None
+        return {row.algorithm: ScramKeys(*row) for row in rows if row.algorithm is not None}
+
+    def exists(self, host: str, local: str) -> bool:
+        return self._connection.execute(select(account.c.local).where(*_is(host, local))).first() is not None
+
+    def names(self, host: str, *, after: str, limit: int) -> list[str]:
+        query = select(account.c.local).where(account.c.host == host, account.c.local > after)
+        return list(self._connection.execute(query.order_by(account.c.local).limit(limit)).scalars())
+
+    def count(self, host: str) -> int:
+        query = select(func.count()).select_from(account).where(account.c.host == host)
+        return self._connection.execute(query).scalar_one()
+
+    def info(self, host: str, local: str) -> AccountInfo | None:
+        columns = account.c
+        query = select(
+            columns.created, columns.disabled, columns.last_login, columns.last_logout, columns.last_status
+        ).where(*_is(host, local))
+        row = self._connection.execute(query).first()
+        return None if row is None else AccountInfo(*row)
+
+    def change(self, host: str, local: str, **values: Any) -> bool:
+        """Set columns of the account's row; whether there is one."""
+        return self._connection.execute(update(account).where(*_is(host, local)).values(**values)).rowcount > 0
+
+    def _create(self, host: str, local: str, keys: Sequence[ScramKeys], created: float) -> bool:
+        row = {"host": host, "local": local, "created": float(created), "disabled": False}
+        if self._connection.execute(_CREATE, row).rowcount == 0:
+            return False
+        # A write that came after a former account of this name was removed is not for the new one to read.
+        self._forget(host, local)
+        self._add_keys(host, local, keys)
+        return True
+
+    def _add_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> None:
+        rows = [
+            {
+                "host": host,
+                "local": local,
+                "algorithm": key.algorithm,
+                "salt": key.salt,
+                "iterations": key.iterations,
+                "stored_key": key.stored_key,
+                "server_key": key.server_key,
+            }
+            for key in keys
+        ]
+        if rows:
+            self._connection.execute(insert(account_keys), rows)
+
+    def _forget(self, host: str, local: str) -> None:
+        """Delete everything that the bare JID owns."""
+        owner = f"{local}@{host}"
+        for table in single_value, map_entry, log_entry:
+            self._connection.execute(delete(table).where(table.c.owner == owner))
+
+
+class Accounts:
+    """The accounts of all hosts. `host` and `local` are parts of a prepared JID."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def within(self, connection: Connection) -> AccountRows:
+        """For use in an operation that is handed to `Store.submit` or `Store.read`."""
+        return AccountRows(connection)
+
+    def create(self, host: str, local: str, keys: Sequence[ScramKeys], *, created: float) -> asyncio.Future[None]:
+        """A new account, which owns nothing. Fails with AccountExists."""
+        return self._store.submit(lambda connection: AccountRows(connection).create(host, local, keys, created=created))
+
+    def create_many(
+        self, host: str, accounts: Iterable[tuple[str, Sequence[ScramKeys]]], *, created: float
+    ) -> asyncio.Future[list[str]]:
+        """New accounts, all in one transaction. Those that exist already are left as they are, and returned."""
+        batch = list(accounts)
+        return self._store.submit(lambda connection: AccountRows(connection).create_many(host, batch, created=created))
+
+    def remove(self, host: str, local: str) -> asyncio.Future[bool]:
+        """Delete the account, and in the same transaction all that its bare JID owns; whether it was there."""
+        return self._store.submit(lambda connection: AccountRows(connection).remove(host, local))
+
+    def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[bool]:
+        """Put these in place of all former keys; whether the account is there."""
+        return self._store.submit(lambda connection: AccountRows(connection).set_keys(host, local, keys))
+
+    def set_disabled(self, host: str, local: str, disabled: bool) -> asyncio.Future[bool]:
+        """Whether the account is there."""
+        return self._store.submit(lambda connection: AccountRows(connection).change(host, local, disabled=disabled))
+
+    def note_login(self, host: str, local: str, when: float) -> asyncio.Future[bool]:
+        """Whether the account is there."""
+        return self._store.submit(lambda connection: AccountRows(connection).change(host, local, last_login=when))
+
+    def note_logout(self, host: str, local: str, when: float, status: str = "") -> asyncio.Future[bool]:
+        """Whether the account is there."""
+        return self._store.submit(
+            lambda connection: AccountRows(connection).change(host, local, last_logout=when, last_status=status)
+        )
+
+    def keys(self, host: str, local: str) -> Awaitable[dict[str, ScramKeys] | None]:
+        """By algorithm; None if there is no such account."""
+        return self._store.read(lambda connection: AccountRows(connection).keys(host, local))
+
+    def exists(self, host: str, local: str) -> Awaitable[bool]:
+        return self._store.read(lambda connection: AccountRows(connection).exists(host, local))
+
+    def names(self, host: str, *, after: str = "", limit: int = 1000) -> Awaitable[list[str]]:
+        """A page of localparts, by code point: the `limit` that follow `after`."""
+        return self._store.read(lambda connection: AccountRows(connection).names(host, after=after, limit=limit))
+
+    def count(self, host: str) -> Awaitable[int]:
+        return self._store.read(lambda connection: AccountRows(connection).count(host))
+
+    def info(self, host: str, local: str) -> Awaitable[AccountInfo | None]:
+        return self._store.read(lambda connection: AccountRows(connection).info(host, local))
+
+
+def _is(host: str, local: str) -> tuple[ColumnElement[bool], ...]:
+    return account.c.host == host, account.c.local == local

@@ -1,0 +1,101 @@
+"""Keys and values of an owner, by name: a roster, private XML, a block list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import ColumnElement, Connection, delete, select, text
+
+from chirrup.store.schema import map_entry as table
+
+if TYPE_CHECKING:
+    from chirrup.store.store import Store
+
+_PUT: Final = text(
+    "INSERT INTO map_entry (owner, name, key, value) VALUES (:owner, :name, :key, :value) "
+    "ON CONFLICT (owner, name, key) DO UPDATE SET value = excluded.value"
+)
+
+
+def put(connection: Connection, rows: Sequence[dict[str, str]]) -> list[None]:
+    connection.execute(_PUT, rows)
+    return [None] * len(rows)
+
+
+class MapRows:
+    """The maps of one name, within somebody's transaction."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    def all(self, owner: str) -> dict[str, str]:
+        """In the order of the keys."""
+        query = select(table.c.key, table.c.value).where(*self._of(owner)).order_by(table.c.key)
+        return {row.key: row.value for row in self._connection.execute(query)}
+
+    def get(self, owner: str, key: str) -> str | None:
+        query = select(table.c.value).where(*self._of(owner), table.c.key == key)
+        return self._connection.execute(query).scalar()
+
+    def set(self, owner: str, key: str, value: str) -> None:
+        self.set_many(owner, {key: value})
+
+    def set_many(self, owner: str, entries: Mapping[str, str]) -> None:
+        if entries:
+            put(self._connection, [_row(owner, self._name, key, value) for key, value in entries.items()])
+
+    def delete(self, owner: str, keys: Iterable[str]) -> int:
+        """How many there were."""
+        return sum(
+            self._connection.execute(delete(table).where(*self._of(owner), table.c.key == key)).rowcount for key in keys
+        )
+
+    def clear(self, owner: str) -> int:
+        """How many there were."""
+        return self._connection.execute(delete(table).where(*self._of(owner))).rowcount
+
+    def _of(self, owner: str) -> tuple[ColumnElement[bool], ...]:
+        return table.c.owner == owner, table.c.name == self._name
+
+
+class Map:
+    """The maps of one name."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        self._store = store
+        self.name = name
+
+    def within(self, connection: Connection) -> MapRows:
+        """For use in an operation that is handed to `Store.submit` or `Store.read`."""
+        return MapRows(connection, self.name)
+
+    def all(self, owner: str) -> Awaitable[dict[str, str]]:
+        """In the order of the keys."""
+        return self._store.read(lambda connection: self.within(connection).all(owner))
+
+    def get(self, owner: str, key: str) -> Awaitable[str | None]:
+        return self._store.read(lambda connection: self.within(connection).get(owner, key))
+
+    def set(self, owner: str, key: str, value: str) -> asyncio.Future[None]:
+        return self._store.submit_row(put, _row(owner, self.name, key, value), size=len(value))
+
+    def set_many(self, owner: str, entries: Mapping[str, str]) -> asyncio.Future[None]:
+        """All of them or, if it fails, none."""
+        entries = dict(entries)
+        size = sum(map(len, entries.values()))
+        return self._store.submit(lambda connection: self.within(connection).set_many(owner, entries), size=size)
+
+    def delete(self, owner: str, *keys: str) -> asyncio.Future[int]:
+        """How many there were."""
+        return self._store.submit(lambda connection: self.within(connection).delete(owner, keys))
+
+    def clear(self, owner: str) -> asyncio.Future[int]:
+        """How many there were."""
+        return self._store.submit(lambda connection: self.within(connection).clear(owner))
+
+
+def _row(owner: str, name: str, key: str, value: str) -> dict[str, str]:
+    return {"owner": owner, "name": name, "key": key, "value": value}

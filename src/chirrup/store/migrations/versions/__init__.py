@@ -1,0 +1,1 @@
+"""Numbered from 0001; `schema.SCHEMA` names the newest."""

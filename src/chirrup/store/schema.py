@@ -1,0 +1,110 @@
+"""The tables, as the statements see them. Migrations make them; a test holds the two together.
+
+`owner` is a bare JID. An account's data is all under its own bare JID, so that it can be found when the account goes:
+every key starts with it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+
+SCHEMA: Final = "0001"
+"""The newest migration: the version of the schema that this program works with."""
+
+metadata: Final = MetaData()
+
+# Keys compare by code point on both databases, so that paging by key is the same everywhere.
+_Key = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite's row numbers are what it calls INTEGER.
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+
+account: Final = Table(
+    "account",
+    metadata,
+    Column("host", _Key, primary_key=True),
+    Column("local", _Key, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("last_login", Float),
+    Column("last_logout", Float),
+    Column("last_status", Text, nullable=False),
+)
+
+account_keys: Final = Table(
+    "account_keys",
+    metadata,
+    Column("host", _Key, primary_key=True),
+    Column("local", _Key, primary_key=True),
+    Column("algorithm", _Key, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("stored_key", LargeBinary, nullable=False),
+    Column("server_key", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["host", "local"], ["account.host", "account.local"], ondelete="CASCADE"),
+)
+
+single_value: Final = Table(
+    "single_value",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("name", _Key, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+map_entry: Final = Table(
+    "map_entry",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("name", _Key, primary_key=True),
+    Column("key", _Key, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+log_entry: Final = Table(
+    "log_entry",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=False),
+    Column("owner", _Key, nullable=False),
+    Column("name", _Key, nullable=False),
+    Column("peer", _Key),
+    Column("entry_id", _Key),
+    Column("stamp", Float, nullable=False),
+    Column("value", Text, nullable=False),
+)
+Index("log_entry_by_owner", log_entry.c.owner, log_entry.c.name, log_entry.c.id)
+Index("log_entry_by_stamp", log_entry.c.name, log_entry.c.stamp)
+# Absent peers and entry ids are NULL and cost nothing here.
+_by_peer = log_entry.c.peer.is_not(None)
+Index(
+    "log_entry_by_peer",
+    *(log_entry.c.owner, log_entry.c.name, log_entry.c.peer, log_entry.c.id),
+    sqlite_where=_by_peer,
+    postgresql_where=_by_peer,
+)
+_by_entry_id = log_entry.c.entry_id.is_not(None)
+Index(
+    "log_entry_by_entry_id",
+    *(log_entry.c.owner, log_entry.c.name, log_entry.c.entry_id),
+    unique=True,
+    sqlite_where=_by_entry_id,
+    postgresql_where=_by_entry_id,
+)
+
+# One row: the last id that a log entry got. Whoever appends holds it until the commit, so that ids appear in their own
+# order, and none is ever given twice.
+log_sequence: Final = Table("log_sequence", metadata, Column("last", _Id, nullable=False))

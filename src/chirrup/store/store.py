@@ -1,0 +1,165 @@
+"""The store: durable state behind three shapes and the accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from chirrup.core.errors import StoreError
+from chirrup.store.accounts import Accounts
+from chirrup.store.database import READERS, Database
+from chirrup.store.logs import Log
+from chirrup.store.maps import Map
+from chirrup.store.migrate import ensure_schema
+from chirrup.store.postgresql import PostgreSQLDatabase
+from chirrup.store.queue import Health, WriteQueue
+from chirrup.store.sqlite import SQLiteDatabase
+from chirrup.store.values import Value
+from chirrup.store.writer import Writer
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Store:
+    """Durable state; `await Store.open(url)` makes one. Used on the loop it was opened on.
+
+    A write returns a future at once, in the order of the calls. The future is done when the write survives `kill -9`
+    and loss of power, or when it failed and nothing of it was stored; cancelling it doesn't withdraw the write.
+    A query is awaited, and sees every write that was made before it.
+    """
+
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self._database = database
+        self._queue = WriteQueue(Writer(database), now)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
+        self._closed = False
+        self.accounts = Accounts(self)
+
+    @classmethod
+    async def open(cls, url: str, *, exclusive: bool = False, now: Callable[[], float] = time.time) -> Store:
+        """Open a database, and create or upgrade its tables where needed.
+
+        `url` is a path or sqlite:///path for SQLite, postgresql://user:password@host/database for PostgreSQL.
+        `exclusive` is for the one server of a database; commands that want to work beside it leave it out.
+        `now` stamps the last error in `health`. Raises StoreError, in one line for the operator.
+        """
+        database = _database(url, exclusive)
+        await asyncio.to_thread(_prepare, database)
+        return cls(database, now)
+
+    async def close(self) -> None:
+        """Write what waits, then let go of the database. Later writes and queries fail with StoreError."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._queue.close()
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._database.close)
+
+    def submit(self, op: Callable[[Connection], T], *, size: int = 0) -> asyncio.Future[T]:
+        """Queue a write. Its transaction is shared with others, so `op` neither commits nor rolls back; when it
+        raises, all it did is undone, and the future fails with that. It may run more than once.
+
+        `size` is how much text it holds while it waits, in characters. When too much is waiting, the future fails
+        with StoreError at once."""
+        return self._queue.put(op, size=size)
+
+    def submit_row(
+        self, op: Callable[[Connection, Sequence[R]], Sequence[T]], row: R, *, size: int = 0
+    ) -> asyncio.Future[T]:
+        """Queue a write that is stored together with its neighbours: those with the same `op` are handed to it at
+        once, and it returns a result for each. Otherwise as `submit`."""
+        return self._queue.put(op, row, size)
+
+    async def read(self, op: Callable[[Connection], T]) -> T:
+        """Run a query on a reader's connection, once all writes made so far are settled. All its statements see the
+        same state; it can't write."""
+        if self._queue.pending:
+            await self._queue.settled()
+        if self._closed:
+            raise StoreError("the store is closed")
+        try:
+            result = await asyncio.get_running_loop().run_in_executor(self._readers, self._read, op)
+        except StoreError as fault:
+            self._queue.note(fault)
+            raise
+        self._queue.note(None)
+        return result
+
+    @property
+    def pending(self) -> bool:
+        """Whether a write is queued or being committed."""
+        return self._queue.pending
+
+    def settled(self) -> asyncio.Future[None]:
+        """Done when every write made up to now was committed or has failed."""
+        return self._queue.settled()
+
+    def health(self) -> Health:
+        return self._queue.health()
+
+    def value(self, name: str) -> Value:
+        """One value an owner."""
+        return Value(self, name)
+
+    def map(self, name: str) -> Map:
+        """Keys and values of an owner."""
+        return Map(self, name)
+
+    def log(self, name: str) -> Log:
+        """Entries of an owner, in the order they came."""
+        return Log(self, name)
+
+    def _read(self, op: Callable[[Connection], T]) -> T:
+        try:
+            return self._read_once(op)
+        except DBAPIError as error:
+            try:
+                if self._database.is_passing(error):
+                    return self._read_once(op)
+            except DBAPIError as again:
+                error = again
+            fault = self._database.fault(error)
+            raise fault or error from error
+
+    def _read_once(self, op: Callable[[Connection], T]) -> T:
+        with self._database.reader.connect() as connection:
+            return op(connection)
+
+
+def _database(url: str, exclusive: bool) -> Database:
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return SQLiteDatabase(Path(url), exclusive=exclusive)
+    # Taken as it is: a path may have characters in it that mean something in a URL.
+    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+        return SQLiteDatabase(Path(rest[1:]), exclusive=exclusive)
+    if scheme in ("postgresql", "postgres"):
+        try:
+            return PostgreSQLDatabase(make_url(url), exclusive=exclusive)
+        except (ArgumentError, ValueError) as error:
+            raise StoreError("the database's URL can't be read: postgresql://user:password@host/database") from error
+    raise StoreError("the database's URL should be sqlite:///path/to/file or postgresql://user:password@host/database")
+
+
+def _prepare(database: Database) -> None:
+    try:
+        database.prepare()
+        ensure_schema(database)
+        database.probe()
+    except BaseException as error:
+        database.close()
+        fault = database.fault(error)
+        if fault is None and isinstance(error, DBAPIError):
+            fault = StoreError(f"{database.name}: {' '.join(str(error.orig).split())}")
+        if fault is not None:
+            raise fault from error
+        raise
