@@ -45,6 +45,8 @@ def reply(stanza: Element, kind: str, *payload: Element | None) -> Element:
         answer.attrs["from"] = attrs["to"]
     if "id" in attrs:
         answer.attrs["id"] = attrs["id"]
+    elif stanza.name == "iq":
+        answer.attrs["id"] = ""  # RFC 6120 §8.3.1: empty where the request had none
     answer.attrs["type"] = kind
     return answer
 

@@ -12,12 +12,13 @@ from chirrup.server.session import Session
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
-    from chirrup.server.account import Account
     from chirrup.server.host import Host
     from chirrup.server.session import Wire
 
 
-async def bind(host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool) -> Session:
+async def bind(
+    host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool, lang: str = ""
+) -> Session:
     """A new session of the account `jid`. Raises the StanzaError that the client is answered with."""
     account = await host.load(jid.local)
     if account is None:
@@ -34,17 +35,23 @@ async def bind(host: Host, jid: JID, resource: str | None, wire: Wire, *, log: B
             older.wire.fail(StreamError("conflict", "replaced by a new session"))
     if len(account.sessions) >= limits.resources_per_account:
         raise StanzaError("resource-constraint", f"an account may have {limits.resources_per_account} sessions at most")
-    return _begin(account, resource, wire, log=log, secure=secure)
-
-
-def _begin(account: Account, resource: str, wire: Wire, *, log: BoundLogger, secure: bool) -> Session:
     full = account.jid.with_resource(resource)
-    session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure)
-    account.sessions[resource] = session
-    account.host.accounts[account.jid.local] = account  # it may have been dropped for being idle
-    for handler in account.host.hooks.session_bound:
-        handler(session)
+    session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure, lang=lang)
+    _begin(session)
     return session
+
+
+def _begin(session: Session) -> None:
+    """Make the session known; where a module fails at that it is forgotten again."""
+    account = session.account
+    account.sessions[session.jid.resource] = session
+    account.host.accounts[account.jid.local] = account  # it may have been dropped for being idle
+    try:
+        for handler in account.host.hooks.session_bound:
+            handler(session)
+    except Exception:
+        session.end()
+        raise
 
 
 def _made_up() -> str:

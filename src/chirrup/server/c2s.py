@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from chirrup.core.errors import LocalProtocolError, StanzaError, StreamError
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _HANDSHAKE: Final = 20.0
 """Seconds that a TLS handshake may take."""
+_LONGEST_TAG: Final = 35
 _FAREWELL: Final = 5.0
 """Seconds that a client has to close its half of the stream after ours (RFC 6120 §4.4)."""
 
@@ -138,10 +140,10 @@ class ClientConnection(Connection):
             self.gone.set_result(None)
         self.log.debug("disconnected", reason=str(reason) if reason else "closed")
 
-    def _end_session(self) -> None:
+    def _end_session(self, *, drop: bool = False) -> None:
         session, self.session = self.session, None
         if session is not None:
-            session.end()
+            session.end(drop=drop)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         self.server.spawn(work)
@@ -161,6 +163,11 @@ class ClientConnection(Connection):
             self.write(farewell(error))
         self._finish(linger=True)
 
+    def failed(self, error: StreamError) -> None:
+        """The client has ended the stream with an error, to which its own end is the answer (RFC 6120 §4.9.1.1)."""
+        self.log.info("stream ended with an error", condition=error.condition, text=error.text, by="the client")
+        self._close_stream()
+
     def _close_stream(self) -> None:
         """The client has closed its half: close ours."""
         if not self._ending:
@@ -173,7 +180,7 @@ class ClientConnection(Connection):
         self._ending = True
         self._receive = self._ignore
         self._cancel_deadline()
-        self._end_session()
+        self._end_session(drop=True)
         if linger and not self.closing:
             self.resume_all()
             self._deadline = self.server.clock.call_later(_FAREWELL, self.close)
@@ -206,12 +213,13 @@ class ClientConnection(Connection):
         except StreamError as error:
             for stanza in parser.ready:
                 session.handle(stanza)
-            self.fail(error)
+            self._receive = self._ignore
+            session.finish(partial(self.fail, error))
             return
         for stanza in stanzas:
             session.handle(stanza)
         if parser.ended:
-            self._close_stream()
+            session.finish(self._close_stream)
 
     # -- negotiation
 
@@ -369,7 +377,9 @@ class ClientConnection(Connection):
         if account is None:  # anonymous: an account for this session only (XEP-0175)
             account = JID.of(secrets.token_hex(8), host.jid.domain)
         try:
-            session = await bind(host, account, resource, self, log=self.log, secure=self._secure)
+            session = await bind(
+                host, account, resource, self, log=self.log, secure=self._secure, lang=_language(stream.lang)
+            )
         except StanzaError as error:
             refused = error
             return lambda: stream.refuse(refused)
@@ -415,3 +425,8 @@ class ClientConnection(Connection):
         self.log.info("session begins")
         if leftover:
             self._stanzas(leftover)
+
+
+def _language(text: str) -> str:
+    """A language tag that may be written on every stanza; "" for what is none (RFC 5646 §2.1)."""
+    return text if len(text) <= _LONGEST_TAG and text.replace("-", "").isalnum() and text.isascii() else ""

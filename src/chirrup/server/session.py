@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamError
 from chirrup.core.jid import JID
-from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, error_reply, may_bounce
-from chirrup.core.xml import CLIENT, Element
+from chirrup.core.stanza import (
+    IQ_TYPES,
+    MESSAGE_TYPES,
+    PRESENCE_TYPES,
+    error_reply,
+    may_bounce,
+    read_stream_error,
+)
+from chirrup.core.stream import unexpected
+from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -39,6 +47,7 @@ class Wire(Protocol):
 
     def write(self, data: bytes) -> None: ...
     def fail(self, error: StreamError) -> None: ...
+    def failed(self, error: StreamError) -> None: ...
     def pause_reading(self, why: str) -> None: ...
     def resume_reading(self, why: str) -> None: ...
 
@@ -56,11 +65,13 @@ class Session:
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_queue", "_unsettled", "account", "data", "host", "jid", "last_active", "log", "presence",
-        "priority", "secure", "since", "wire", "write",
+        "_finished", "_over", "_queue", "_unsettled", "account", "data", "host", "jid", "lang", "last_active", "log",
+        "presence", "priority", "secure", "since", "wire", "write",
     )  # fmt: skip
 
-    def __init__(self, account: Account, jid: JID, wire: Wire, *, log: BoundLogger, secure: bool) -> None:
+    def __init__(
+        self, account: Account, jid: JID, wire: Wire, *, log: BoundLogger, secure: bool, lang: str = ""
+    ) -> None:
         self.account = account
         self.host: Host = account.host
         self.jid = jid
@@ -68,6 +79,8 @@ class Session:
         self.write = wire.write
         self.log = log
         self.secure = secure
+        self.lang = lang
+        """The language of stanzas that don't say theirs (RFC 6120 §4.7.4)."""
         self.since = self.last_active = self.host.clock.time()
         self.presence: Element | None = None
         """The last available presence sent to everybody; None while unavailable."""
@@ -76,6 +89,8 @@ class Session:
         """What modules keep for this session, by type."""
         self._queue: deque[Element] | None = None  # behind a handler that waits
         self._unsettled: deque[_Turn | bytes] | None = None  # writes to the store, and answers behind them
+        self._over = False
+        self._finished: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Session {self.jid}>"
@@ -124,9 +139,26 @@ class Session:
                 return
             unsettled.popleft()
         self._unsettled = None
+        self._check_finished()
 
-    def end(self) -> None:
-        """The session is over: take it from its account and tell the modules. Safe to call twice."""
+    def finish(self, then: Callable[[], None]) -> None:
+        """Call `then`, as soon as what the client has sent is processed and answered. There will be no more of it."""
+        self._finished = then
+        self._check_finished()
+
+    def _check_finished(self) -> None:
+        then = self._finished
+        if then is not None and self._queue is None and not self._unsettled:
+            self._finished = None
+            then()
+
+    def end(self, *, drop: bool = False) -> None:
+        """The session is over: take it from its account and tell the modules. Safe to call twice.
+
+        What waits behind a handler is processed still, but for presence, unless it is to be dropped."""
+        self._over = True
+        if drop and self._queue is not None:
+            self._queue.clear()
         account = self.account
         if account.sessions.get(self.jid.resource) is not self:
             return
@@ -138,15 +170,15 @@ class Session:
             except Exception:
                 self.log.exception("a module failed at the end of a session")
         self.presence = None
-        self._unsettled = None
-        if self._queue is not None:
-            self._queue.clear()
+        self._unsettled = self._finished = None
         self.log.info("session ends")
 
     # -- from the client
 
     def handle(self, stanza: Element) -> None:
         """Process what the client sent; never raises. A stanza whose handler waits holds up those behind it."""
+        if self._over:
+            return
         if self._queue is not None:
             self._queue.append(stanza)
             if len(self._queue) >= _MAX_WAITING:
@@ -175,8 +207,11 @@ class Session:
                 if not queue:
                     self._queue = None
                     self.wire.resume_reading("behind")
+                    self._check_finished()
                     return
                 next_stanza = queue.popleft()
+                if self._over and next_stanza.name == "presence":
+                    continue  # who is gone has become unavailable already
                 try:
                     found = self._process(next_stanza)
                 except Exception as error:
@@ -189,6 +224,7 @@ class Session:
     def _failed(self, stanza: Element, error: Exception) -> None:
         match error:
             case StreamError():
+                self.end(drop=True)
                 self.wire.fail(error)
                 return
             case StanzaError():
@@ -204,13 +240,16 @@ class Session:
 
     def _process(self, stanza: Element) -> Awaitable[None] | None:
         if stanza.ns != CLIENT:
-            raise StreamError("unsupported-stanza-type", f"<{stanza.name}/> in {stanza.ns!r} is no stanza")
+            self._no_stanza(stanza)
+            return None
         attrs = stanza.attrs
         jid = self.jid
         sender = attrs.get("from")
         if sender is not None and sender != jid.text and not self._is_me(sender):
             raise StreamError("invalid-from", "a client sends in its own name only")
         attrs["from"] = jid.text
+        if self.lang and XML_LANG not in attrs:
+            attrs[XML_LANG] = self.lang
         addressee = attrs.get("to")
         try:
             to = jid.bare if addressee is None else JID.parse(addressee)
@@ -224,7 +263,12 @@ class Session:
                 return self._presence(stanza, None if addressee is None else to)
             case "iq":
                 return self._iq(stanza, None if addressee is None else to)
-        raise StreamError("unsupported-stanza-type", f"<{stanza.name}/> is no stanza")
+        raise unexpected(stanza)
+
+    def _no_stanza(self, element: Element) -> None:
+        if element.name != "error" or element.ns != STREAMS:
+            raise unexpected(element)
+        self.wire.failed(read_stream_error(element))
 
     def _is_me(self, sender: str) -> bool:
         try:
