@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Awaitable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from chirrup import __version__
@@ -14,11 +13,11 @@ from chirrup.core.errors import ChirrupError, ConfigError, StreamError
 from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
-from chirrup.server.config import Config, load, module_settings
+from chirrup.server.config import Config, module_settings
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
-from chirrup.server.logs import get_logger
+from chirrup.server.logs import get_logger, reconfigure
 from chirrup.server.modules import chosen, find
 from chirrup.server.router import Router
 from chirrup.store import Store
@@ -118,6 +117,8 @@ class Server:
         lines = self._listeners.reload(config)
         old, self.config = self.config, config
         limits = config.limits
+        if old.log != config.log and reconfigure(config.log):
+            lines.append("log: taken over")
         self.connections.most = limits.connections_per_address
         self.failed_logins.slow_after = limits.failed_logins
         self.failed_logins.refuse_after = limits.failed_logins_refuse
@@ -160,8 +161,7 @@ class Server:
             return self.status()
 
         async def reload() -> list[str]:
-            file = self.config.file
-            return await self.reload(load(Path(file)) if file else self.config)
+            return await self.reload(self.config.again())
 
         async def account_removed(jid: str) -> None:
             local, _, domain = jid.partition("@")

@@ -27,13 +27,27 @@ from pydantic import BaseModel, ConfigDict
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
+from chirrup.server.account import Account
+from chirrup.server.router import bounce
+from chirrup.server.session import Origin, Session
 
 if TYPE_CHECKING:
-    from chirrup.server.account import Account
     from chirrup.server.host import Host
-    from chirrup.server.session import Session
 
-__all__ = ["Addressee", "Identity", "Module", "Request", "Settings", "Xep", "iq_get", "iq_set"]
+__all__ = [
+    "Account",
+    "Addressee",
+    "Identity",
+    "Module",
+    "Origin",
+    "Request",
+    "Session",
+    "Settings",
+    "Xep",
+    "bounce",
+    "iq_get",
+    "iq_set",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ class Addressee(enum.Enum):
 class Settings(BaseModel):
     """The base of a module's settings: pydantic, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 T = TypeVar("T", bound=Payload | Element)
@@ -99,6 +113,7 @@ class IQMark:
     payload: type[Payload] | tuple[str, str]
     addressees: tuple[Addressee, ...]
     before_login: bool
+    even_missing: bool = False
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -117,11 +132,14 @@ def _mark(kind: Literal["get", "set"]) -> Callable[..., Callable[[Method], Metho
         *,
         to: Iterable[Addressee] = (Addressee.HOST,),
         before_login: bool = False,
+        even_missing: bool = False,
     ) -> Callable[[Method], Method]:
         """Handle IQs with this payload: a class, or (name, namespace) to be given the bare `Element`.
 
-        `before_login` lets streams that are not authenticated yet ask too; their request has no session."""
-        mark = IQMark(kind, payload, tuple(to), before_login)
+        `before_login` lets streams that are not authenticated yet ask too; their request has no session.
+        `even_missing` is for those who must not tell which accounts exist: they are asked about accounts that don't,
+        too, and their request has no account then; for others that is answered with "service-unavailable"."""
+        mark = IQMark(kind, payload, tuple(to), before_login, even_missing)
 
         def note(method: Method) -> Method:
             method.__iqs__ = [*getattr(method, "__iqs__", ()), mark]  # type: ignore[attr-defined]
@@ -145,9 +163,9 @@ class Module:
     summary: ClassVar[str] = ""
     """What it is for, in a line; the class's docstring where left empty."""
     xeps: ClassVar[Sequence[Xep]] = ()
-    features: ClassVar[Sequence[str]] = ()
-    """Service discovery features of the host."""
-    account_features: ClassVar[Sequence[str]] = ()
+    features: Sequence[str] = ()
+    """Service discovery features of the host. An instance whose settings say otherwise has its own."""
+    account_features: Sequence[str] = ()
     """Service discovery features of each account (its bare JID)."""
     identities: ClassVar[Sequence[Identity]] = ()
     needs_accounts: ClassVar[bool] = False
