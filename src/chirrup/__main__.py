@@ -1,0 +1,5 @@
+"""`python -m chirrup`: the command."""
+
+from chirrup.cli import main
+
+main()
