@@ -115,7 +115,7 @@ class IQs:
         session: Session | None,
     ) -> None:  # fmt: skip
         account = await self._host.load(to.local)
-        if account is None:
+        if account is None and not mark.even_missing:
             raise StanzaError("service-unavailable")
         waiting = self._call(handler, mark, stanza, payload, to, sender, origin, session, account)
         if waiting is not None:
