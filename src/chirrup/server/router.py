@@ -54,7 +54,5 @@ def bounce(stanza: Element, origin: Origin, error: StanzaError) -> None:
 
 
 def unreachable(stanza: Element, origin: Origin) -> None:
-    """Nobody serves the domain. Presence is told nothing but for a subscription (RFC 6120 §10.4)."""
-    if stanza.name == "presence" and stanza.attrs.get("type") != "subscribe":
-        return
+    """Nobody serves the domain (RFC 6120 §10.4.3)."""
     bounce(stanza, origin, StanzaError("remote-server-not-found"))
