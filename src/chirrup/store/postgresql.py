@@ -17,6 +17,9 @@ from chirrup.store.database import READERS, Database
 LOCK: Final = 0x43686972727570
 """The advisory lock, in this database, of an exclusive server or a migration."""
 
+PATIENCE: Final = 10
+"""Seconds that a migration waits for that lock."""
+
 CONNECTING: Final = {
     "connect_timeout": 5,
     # A server that is gone without a word is noticed within about half a minute.
@@ -65,7 +68,7 @@ class PostgreSQLDatabase(Database):
     @contextmanager
     def upgrading(self) -> Iterator[Connection]:
         with self.writer.begin() as connection:
-            connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+            connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             yield connection
 

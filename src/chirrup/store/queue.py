@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -36,7 +36,7 @@ class Health:
     """How storage is doing, for people who look after it."""
 
     healthy: bool
-    """The last thing that was tried, worked."""
+    """The last query and the last group worked."""
     last_error: str
     """One line; empty when there was none since the start."""
     last_error_at: float | None
@@ -69,7 +69,7 @@ class WriteQueue:
         self._groups = 0
         self._last_error = ""
         self._last_error_at: float | None = None
-        self._healthy = True
+        self._failing: set[str] = set()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="chirrup-store-write", daemon=True)
         self._thread.start()
@@ -107,7 +107,7 @@ class WriteQueue:
 
     def health(self) -> Health:
         return Health(
-            healthy=self._healthy,
+            healthy=not self._failing,
             last_error=self._last_error,
             last_error_at=self._last_error_at,
             written=self._written,
@@ -115,16 +115,16 @@ class WriteQueue:
             waiting=self._submitted - self._done,
         )
 
-    def note(self, fault: StoreError | None) -> None:
-        """Something that was tried with the database worked (None) or met `fault`."""
+    def note(self, what: Literal["read", "write"], fault: StoreError | None) -> None:
+        """A query or a group worked (None) or met `fault`."""
         if fault is not None:
             self._last_error, self._last_error_at = str(fault), self._now()
-        if self._healthy != (fault is None):
-            self._healthy = fault is None
-            if fault is None:
-                _log.info("storage works again")
-            else:
-                _log.error("storage failed", reason=str(fault))
+            if what not in self._failing:
+                self._failing.add(what)
+                _log.error("storage failed", what=what, reason=str(fault))
+        elif what in self._failing:
+            self._failing.discard(what)
+            _log.info("storage works again", what=what)
 
     async def close(self) -> None:
         """Write what waits, then stop. What comes later is refused."""
@@ -174,7 +174,7 @@ class WriteQueue:
             return  # The loop was closed without closing the store: nobody waits any more.
 
     def _settle(self, group: Sequence[Item], outcomes: Sequence[Any], fault: StoreError | None) -> None:
-        self.note(fault)
+        self.note("write", fault)
         self._groups += fault is None
         self._done += len(group)
         for (_, _, size, future), outcome in zip(group, outcomes, strict=True):

@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,10 +56,10 @@ class SQLiteDatabase(Database):
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder: name a file in it for the database")
         try:
-            # Never open a file that exists: closing it again would drop the locks that SQLite has on it.
-            if not self.path.exists():
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            elif not os.access(self.path, os.R_OK | os.W_OK):
+            # A file that exists isn't opened: closing it again would drop the locks that SQLite here has on it.
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            if not os.access(self.path, os.R_OK | os.W_OK):
                 raise StoreError(f"{self.path}: no permission: make the file belong to the user of the server")
             if self._exclusive and not self._lock.acquire():
                 raise StoreLocked(

@@ -89,9 +89,9 @@ class Store:
         try:
             result = await asyncio.get_running_loop().run_in_executor(self._readers, self._read, op)
         except StoreError as fault:
-            self._queue.note(fault)
+            self._queue.note("read", fault)
             raise
-        self._queue.note(None)
+        self._queue.note("read", None)
         return result
 
     @property

@@ -1,0 +1,124 @@
+"""The schema: made, found again, and left alone where it isn't ours to touch."""
+
+# ruff: noqa: ASYNC240 - these loops have nothing else to do
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+import chirrup.store
+from chirrup.core.errors import SchemaTooNew, StoreError, StoreLocked
+from chirrup.store import Connection, Store
+from chirrup.store.schema import SCHEMA, metadata
+
+ALICE = "alice@example.org"
+Opener = Callable[..., Awaitable[Store]]
+
+
+def differences(connection: Connection) -> list[Any]:
+    return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+
+
+def stamp(version: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+
+
+async def test_migrations_make_the_tables_that_the_statements_expect(store: Store) -> None:
+    assert await store.read(differences) == []
+
+
+def test_the_newest_migration_is_the_version_that_is_checked() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(chirrup.store.__file__).parent / "migrations"))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA
+
+
+async def test_a_store_is_found_again_as_it_was(url: str, open_store: Opener) -> None:
+    store = await open_store(url, exclusive=True)
+    number = await store.log("offline").append(ALICE, "text", stamp=1.0)
+    store.map("roster").set(ALICE, "key", "value")
+    await store.close()
+    store = await open_store(url, exclusive=True)
+    assert [entry.id for entry in await store.log("offline").read(ALICE, limit=9)] == [number]
+    assert await store.map("roster").all(ALICE) == {"key": "value"}
+    assert await store.log("offline").append(ALICE, "text", stamp=1.0) > number
+
+
+async def test_several_open_a_new_database_at_once(url: str, open_store: Opener) -> None:
+    stores = await asyncio.gather(*(open_store(url) for _ in range(4)))
+    for number, store in enumerate(stores):
+        await store.value("a").set(f"{number}@example.org", str(number))
+    assert [await stores[0].value("a").get(f"{number}@example.org") for number in range(4)] == ["0", "1", "2", "3"]
+
+
+async def test_a_later_schema_is_named_and_left_alone(url: str, open_store: Opener) -> None:
+    store = await open_store(url)
+    store.value("a").set(ALICE, "1")
+    await store.submit(stamp("0977"))
+    await store.close()
+    file = Path(url.removeprefix("sqlite:///"))
+    before = file.read_bytes() if file.exists() else b""
+    for exclusive in True, False:
+        with pytest.raises(SchemaTooNew) as caught:
+            await open_store(url, exclusive=exclusive)
+        assert "0977" in str(caught.value)
+        assert SCHEMA in str(caught.value)
+        assert "\n" not in str(caught.value)
+    if before:
+        assert file.read_bytes() == before
+
+
+async def test_a_command_does_not_upgrade_under_a_running_server(
+    url: str, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chirrup.store.sqlite.COMMAND_PATIENCE", 0.1)
+    monkeypatch.setattr("chirrup.store.postgresql.PATIENCE", 0.1)
+    server = await open_store(url, exclusive=True)
+    await server.submit(stamp("0000"))
+    with pytest.raises(StoreLocked, match="schema"):
+        await open_store(url)
+    version = await server.read(lambda c: c.execute(text("SELECT version_num FROM alembic_version")).scalar())
+    assert version == "0000"
+
+
+async def test_another_programs_migrations_are_left_alone(url: str, open_store: Opener) -> None:
+    store = await open_store(url)
+    await store.submit(stamp("ae1027a6acf"))
+    await store.close()
+    with pytest.raises(StoreError, match="another program"):
+        await open_store(url)
+
+
+async def test_another_programs_file_is_left_alone(tmp_path: Path, open_store: Opener) -> None:
+    file = tmp_path / "places.db"
+    connection = sqlite3.connect(file)
+    connection.execute("CREATE TABLE places (url text)")
+    connection.commit()
+    connection.close()
+    before = file.read_bytes()
+    with pytest.raises(StoreError, match=r"places\.db is another program's database"):
+        await open_store(file, exclusive=True)
+    assert file.read_bytes() == before
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(
+    postgres_url: str, postgres: Any, open_store: Opener
+) -> None:
+    database = postgres_url.partition("@/")[2].partition("?")[0]
+    postgres.sql("CREATE TABLE map_entry (taken text)", database)
+    with pytest.raises(StoreError, match='relation "map_entry" already exists'):
+        await open_store(postgres_url)
+    assert postgres.sql("SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'", database) == (
+        "map_entry"
+    )
