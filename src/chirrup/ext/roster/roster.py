@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chirrup.core.jid import JID
 from chirrup.core.xml import escape_attribute
 from chirrup.ext.roster.payloads import Item, Query
 from chirrup.ext.roster.states import State
+
+if TYPE_CHECKING:
+    from chirrup.server.account import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,14 @@ class Roster:
             else:
                 remote.append(jid)
         return Audience(tuple(local), tuple(remote))
+
+
+def may_see(account: Account, asker: JID) -> bool:
+    """Whether somebody may know of an account, because its presence is shown to them or because it is their own."""
+    if asker.bare == account.jid:
+        return True
+    roster = account.find(Roster)
+    return roster is not None and roster.shares_with(asker)
 
 
 def written_to(jid: JID) -> bytes:

@@ -196,8 +196,8 @@ class Rosters(Module):
         self._sent(account, before, after)
 
     def _sent(self, account: Account, before: Contact, after: Contact) -> None:
-        if before.item != after.item:
-            self._push(account, after.jid)
+        if before.item != after.item and account.get(Roster).get(after.jid) == after:
+            self._push(account, after.jid)  # unless the contact's answer is here already, and pushed
         if after.state.shares or not before.state.shares:
             self._tell(account, before, after)
 
