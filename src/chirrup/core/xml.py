@@ -207,13 +207,16 @@ def _write(element: Element, ns: str, out: list[str]) -> None:
         if own == STREAMS and ns == CLIENT:
             name, own = f"stream:{name}", ns
             out.append(f"<{name}")
+        elif own == XML:
+            name, own = f"xml:{name}", ns  # no other prefix may be bound to it, nor may it be the default
+            out.append(f"<{name}")
         else:
             out.append(f"<{name} xmlns='{escape_attribute(own)}'")
     else:
         out.append(f"<{name}")
     for key, value in element.attrs.items():
         if "}" in key:
-            out.append(_prefixed(key, value))
+            out.append(_prefixed(key, value, f"a{list(element.attrs).index(key)}"))
         elif value.isprintable() and not ("'" in value or "&" in value or "<" in value):
             out.append(f" {key}='{value}'")
         else:
@@ -233,11 +236,11 @@ def _write(element: Element, ns: str, out: list[str]) -> None:
     out.append(f"</{name}>")
 
 
-def _prefixed(key: str, value: str) -> str:
+def _prefixed(key: str, value: str, prefix: str) -> str:
     ns, _, name = key.rpartition("}")
     if ns == XML:
         return f" xml:{name}='{escape_attribute(value)}'"
-    return f" xmlns:a-{name}='{escape_attribute(ns)}' a-{name}:{name}='{escape_attribute(value)}'"
+    return f" xmlns:{prefix}='{escape_attribute(ns)}' {prefix}:{name}='{escape_attribute(value)}'"
 
 
 _FORBIDDEN: Final = frozenset(
