@@ -6,6 +6,7 @@ send. After an error the parser takes nothing more.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,12 @@ from chirrup.core.xml import CLIENT, Element, escape_attribute
 CONTENT_NAMESPACES: Final = frozenset({CLIENT, "jabber:server", "jabber:component:accept"})
 
 _MAX_NAMES: Final = 2_000
-"""Distinct element and attribute names after which expat, which never forgets one, is replaced."""
+_MAX_FED: Final = 1_048_576
+"""Distinct names of elements and attributes, or octets, after which expat is replaced: it never forgets a name, nor a
+prefix, which it doesn't count either."""
+
+_WHITE: Final = b" \t\r\n"
+_OPENING: Final = re.compile(rb"<([^\0\s/>]+)[\s/>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +60,18 @@ class StreamParser:
         self.ready: list[Element] = []
         """First-level elements that are whole and were not returned, because a fault came behind them."""
         self._content_ns = CLIENT
+        self._opening = b""  # the stream element's name as the peer writes it, prefix and all
         self._error: StreamError | None = None
         self._expat = self._make_expat()
 
     @property
     def idle(self) -> bool:
         """Whether the parser stands between two first-level elements with nothing half read."""
-        return not (self._held or self._open) and self._expat.CurrentByteIndex == self._fed
+        return not self._held and self._between
+
+    @property
+    def _between(self) -> bool:
+        return not self._open and self._expat.CurrentByteIndex == self._fed
 
     def feed(self, data: bytes) -> list[Element]:
         """Take octets from the peer; raises StreamError, at once and at every later call.
@@ -72,20 +83,24 @@ class StreamParser:
             return []
         if self._held or not data.endswith(b">"):
             data = self._hold(data)
-        self._fed += len(data)
         try:
+            if not self._fed:
+                self._check_first(data or self._held)
+            self._fed += len(data)
             self._expat.Parse(data, False)
+            if self._held and self.header is not None and self._between:
+                self._held = self._held.lstrip(_WHITE)
             if self._fed - self._start + len(self._held) > self.limits.stanza_bytes:
                 self._check_size()
         except (expat.ExpatError, StreamError) as error:
             if not self.ended:
-                self._error = error if isinstance(error, StreamError) else _stream_error(error, data)
+                self._error = error if isinstance(error, StreamError) else self._malformed(error, data)
                 raise self._error from None
         ready = self.ready
         if ready:
             self.ready = []
-            if len(self._expat.intern) > _MAX_NAMES and self.idle:
-                self._renew()
+            if (len(self._expat.intern) > _MAX_NAMES or self._fed > _MAX_FED) and not self.ended:
+                self._renew(data)
         return ready
 
     def _hold(self, data: bytes) -> bytes:
@@ -93,14 +108,18 @@ class StreamParser:
         a peer that sends single octets could make quadratic."""
         data = self._held + data
         end = data.rfind(b">") + 1
-        held = data[end:]
-        if held.isspace() and not self._open:
-            held = b""
-        if self.header is None and not end and held.lstrip()[:1] not in (b"", b"<", b"\xef"):
-            self._error = StreamError("not-well-formed", "an XML stream begins with a tag")
-            raise self._error
-        self._held = held
+        self._held = data[end:]
         return data[:end]
+
+    def _check_first(self, data: bytes) -> None:
+        """Expat would wait for more after a quotation mark, for one."""
+        first = data.lstrip(_WHITE)[:1]
+        if first not in (b"", b"<", b"\xef"):
+            raise (
+                _not_utf8()
+                if first in b"\0\xfe\xff"
+                else StreamError("not-well-formed", "an XML stream begins with a tag")
+            )
 
     def _check_size(self) -> None:
         if not self._open and self.header is not None:
@@ -115,16 +134,34 @@ class StreamParser:
             app="{urn:xmpp:errors}stanza-too-big",
         )
 
-    def _renew(self) -> None:
-        """Replace expat by a new one that knows the same prefixes, to free the names that it collected."""
-        prefixes = "".join(
-            f" xmlns:{prefix}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items() if prefix
+    def _malformed(self, error: expat.ExpatError, data: bytes) -> StreamError:
+        try:
+            data.decode()  # a piece begins and ends at markup, so never in the middle of a character
+        except UnicodeDecodeError:
+            return _not_utf8()
+        if self.header is None and b"\0" in data:
+            return _not_utf8()
+        if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]:
+            return StreamError("restricted-xml", "only the five predefined entities may be used")
+        return StreamError("not-well-formed", expat.ErrorString(error.code) or "bad XML")
+
+    def _renew(self, data: bytes) -> None:
+        """Replace expat by a new one that knows the same prefixes, to free the names that it collected.
+
+        It reads again what it was given in `data`, in which an element ended, of the element that now is open."""
+        begun = self._start if self._open else self._expat.CurrentByteIndex
+        unfinished = data[len(data) - (self._fed - begun) :] if begun < self._fed else b""
+        declared = "".join(
+            f" xmlns{prefix and f':{prefix}'}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items()
         )
-        default = escape_attribute(self.prefixes.get("", ""))
-        opening = f"<p-:stream xmlns:p-='urn:p' xmlns='{default}'{prefixes}>".encode()
-        self._expat = self._make_expat()
-        self._expat.Parse(opening, False)
+        opening = b"<%b%b>" % (self._opening, declared.encode())
+        old, self._expat = self._expat, self._make_expat()
+        old.StartElementHandler = old.EndElementHandler = old.CharacterDataHandler = None  # they know it: a cycle
+        self._open = False
         self._fed = self._start = len(opening)
+        self._expat.Parse(opening, False)
+        self._fed += len(unfinished)
+        self._expat.Parse(unfinished, False)
 
     def _make_expat(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("UTF-8", "}")
@@ -140,12 +177,16 @@ class StreamParser:
             parser.SetReparseDeferralEnabled(False)
         return parser
 
-    def _declare(self, prefix: str | None, uri: str) -> None:
-        self.prefixes[prefix or ""] = uri
+    def _declare(self, prefix: str | None, uri: str | None) -> None:
+        self.prefixes[prefix or ""] = uri or ""
 
     def _begin(self, header: Element) -> None:
         """The stream's start tag: from now on its content namespace reads as `jabber:client`."""
+        opening = _OPENING.match(self._expat.GetInputContext() or b"")
+        if opening is None:
+            raise _not_utf8()  # expat reads UTF-16 too, whatever it was told
         self.header = header
+        self._opening = opening[1]
         self._expat.StartNamespaceDeclHandler = None
         default = self.prefixes.get("", "")
         if default in CONTENT_NAMESPACES:
@@ -205,7 +246,7 @@ class StreamParser:
 
         def text(data: str) -> None:
             if current is None:
-                if not data.isspace():
+                if data.strip(" \t\r\n"):
                     raise StreamError("bad-format", "only white space may stand between stanzas")
                 return
             children = current.children
@@ -242,18 +283,12 @@ def _declaration(version: str, encoding: str | None, _standalone: int) -> None:
         raise StreamError("unsupported-encoding", f"XMPP is always UTF-8, not {encoding[:40]}")
 
 
+def _not_utf8() -> StreamError:
+    return StreamError("unsupported-encoding", "XMPP is always UTF-8, and this is not")
+
+
 def _refuse(what: str) -> Callable[..., None]:
     def refuse(*_: object) -> None:
         raise StreamError("restricted-xml", f"XMPP has no place for {what}")
 
     return refuse
-
-
-def _stream_error(error: expat.ExpatError, data: bytes) -> StreamError:
-    try:
-        data.decode()  # a piece begins and ends at markup, so never in the middle of a character
-    except UnicodeDecodeError:
-        return StreamError("unsupported-encoding", "XMPP is always UTF-8, and this is not")
-    if error.code == expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]:
-        return StreamError("restricted-xml", "only the five predefined entities may be used")
-    return StreamError("not-well-formed", expat.ErrorString(error.code) or "bad XML")
