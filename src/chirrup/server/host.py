@@ -156,10 +156,10 @@ class Host:
         """Drop an account from memory: it was removed, or what is stored of it has changed elsewhere."""
         self.accounts.pop(account.jid.local, None)
 
-    async def remove_account(self, local: str) -> bool:
+    async def remove_account(self, local: str, *, spare: Session | None = None) -> bool:
         """Remove an account and all that it owns, ending its sessions; False if there was none.
 
-        Durable when this returns."""
+        Durable when this returns. The caller ends the session to `spare`, once it has been told."""
         account = await self.load(local)
         if account is None:
             return False
@@ -168,15 +168,16 @@ class Host:
             if waiting is not None:
                 await waiting
         await self.store.accounts.remove(self.name, local)
-        self.end_sessions(local)
+        self.end_sessions(local, spare=spare)
         self.forget(account)
         return True
 
-    def end_sessions(self, local: str) -> None:
-        """Close every stream of an account that is no more (RFC 6120 §4.9.3.12)."""
+    def end_sessions(self, local: str, *, spare: Session | None = None) -> None:
+        """Close every stream of an account that is no more (RFC 6120 §4.9.3.12), but that of `spare`."""
         account = self.accounts.get(local)
         for session in list(account.sessions.values()) if account else ():
-            session.wire.fail(StreamError("not-authorized", "the account was removed"))
+            if session is not spare:
+                session.wire.fail(StreamError("not-authorized", "the account was removed"))
 
     # -- stanzas
 

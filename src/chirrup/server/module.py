@@ -28,6 +28,7 @@ from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
 from chirrup.server.account import Account
+from chirrup.server.limits import network
 from chirrup.server.router import bounce
 from chirrup.server.session import Origin, Session
 
@@ -47,6 +48,7 @@ __all__ = [
     "bounce",
     "iq_get",
     "iq_set",
+    "network",
 ]
 
 
