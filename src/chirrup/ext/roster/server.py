@@ -108,17 +108,19 @@ class Rosters(Module):
 
     # -- what clients ask for
 
-    @iq_get(Query, to=_WHOSE)
-    def get(self, request: Request[Query]) -> Query | None:
+    @iq_get(Query, to=_WHOSE, even_missing=True)
+    async def get(self, request: Request[Query]) -> Query | None:
         account = _own(request)
         if request.payload.items:
             raise StanzaError("bad-request", "a roster get has no items")
+        if self.host.store.pending:  # else the session's answers might be held up, and pushes come before this one
+            await self.host.store.settled()
         if request.session is not None:
             request.session.data[Interested] = Interested()
         roster = account.get(Roster)
         return None if request.payload.ver == roster.version else roster.query()
 
-    @iq_set(Query, to=_WHOSE)
+    @iq_set(Query, to=_WHOSE, even_missing=True)
     async def set(self, request: Request[Query]) -> None:
         account = _own(request)
         if len(request.payload.items) != 1:
@@ -271,12 +273,17 @@ class Rosters(Module):
         store = self.host.store.map("roster")
         owner, key = account.jid.text, contact.jid.text
         stored: asyncio.Future[Any] = store.set(owner, key, contact.to_text()) if kept else store.delete(owner, key)
-        stored.add_done_callback(partial(self._reload_if_failed, account))
+        stored.add_done_callback(partial(self._restore_if_failed, account, contact.jid))
         return stored
 
-    def _reload_if_failed(self, account: Account, stored: asyncio.Future[Any]) -> None:
+    def _restore_if_failed(self, account: Account, jid: JID, stored: asyncio.Future[Any]) -> None:
         if not stored.cancelled() and stored.exception() is not None:
-            self.host.server.spawn(self.load(account))
+            self.host.server.spawn(self._restore(account, jid))
+
+    async def _restore(self, account: Account, jid: JID) -> None:
+        text = await self.host.store.map("roster").get(account.jid.text, jid.text)
+        account.get(Roster).put(Contact(jid) if text is None else Contact.from_text(jid, text))
+        self._push(account, jid)
 
     def _push(self, account: Account, jid: JID) -> None:
         """Send an item as it is now to every interested session (§2.1.6)."""
