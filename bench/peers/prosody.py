@@ -1,0 +1,47 @@
+"""Prosody, from Debian."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from bench.peers import Peer, Running, debian_version
+from bench.process import Process, free_port
+
+CONFIGURATION: Final = """
+run_as_root = true
+data_path = "{folder}"
+pidfile = "{folder}/prosody.pid"
+modules_enabled = {{
+  "disco"; "roster"; "saslauth"; "tls"; "private"; "vcard"; "ping"; "register"; "time"; "uptime"; "version";
+}}
+modules_disabled = {{ "s2s" }}
+c2s_ports = {{ {port} }}
+c2s_interfaces = {{ "127.0.0.1" }}
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = false
+allow_registration = true
+c2s_stanza_size_limit = 262144
+storage = "internal"
+authentication = "internal_hashed"
+log = {{ warn = "{folder}/prosody.log" }}
+network_backend = "epoll"
+VirtualHost "localhost"
+  ssl = {{ certificate = "{certificate}"; key = "{key}" }}
+"""
+
+
+def version() -> str | None:
+    return None if shutil.which("prosody") is None else debian_version("prosody")
+
+
+def start(folder: Path, certificate: Path, key: Path) -> Running:
+    port = free_port()
+    file = folder / "prosody.cfg.lua"
+    file.write_text(CONFIGURATION.format(folder=folder, port=port, certificate=certificate, key=key))
+    process = Process(["prosody", "--config", str(file), "-F"], cwd=folder, log=folder / "output.log")
+    return Running("prosody", version() or "", process, port, process.wait_for_port(port))
+
+
+PROSODY: Final = Peer("prosody", "prosody", version, start)

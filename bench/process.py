@@ -1,0 +1,114 @@
+"""A server under measurement: its process, the CPU time that it has used, its memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_TICK: Final = os.sysconf("SC_CLK_TCK")
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Process:
+    """A program with its children, ended by `stop`."""
+
+    def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, log: Path) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu(self) -> float:
+        """Seconds of CPU time, user and system, of the process and all that it has begun. Resolution: 10 ms."""
+        return sum(_cpu_of(pid) for pid in self._family())
+
+    def memory(self) -> int:
+        """Octets that are resident now, of the process and its children."""
+        return sum(_field(pid, "VmRSS") for pid in self._family()) * 1024
+
+    def peak_memory(self) -> int:
+        """The most octets that were ever resident."""
+        return sum(_field(pid, "VmHWM") for pid in self._family()) * 1024
+
+    def wait_for_port(self, port: int, *, seconds: float = 60) -> float:
+        """Wait until something listens there; seconds it took."""
+        began = time.monotonic()
+        while time.monotonic() < began + seconds:
+            if self._process.poll() is not None:
+                raise RuntimeError(
+                    f"{self._process.args!r} ended with {self._process.returncode}:\n{self._last_lines()}"
+                )
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return time.monotonic() - began
+            time.sleep(0.01)
+        raise RuntimeError(f"nothing listens on port {port} after {seconds} s:\n{self._last_lines()}")
+
+    def stop(self) -> None:
+        """End it, and what it has begun: politely, then by force."""
+        for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+            if self._process.poll() is None:
+                os.killpg(self.pid, sign)
+                try:
+                    self._process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    continue
+            return
+
+    def _family(self) -> list[int]:
+        parents = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                parents[int(entry.name)] = int(fields[1])
+        family = [self.pid]
+        for pid in family:
+            family += [child for child, parent in parents.items() if parent == pid]
+        return family
+
+    def _last_lines(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _cpu_of(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(fields[index]) for index in (11, 12, 13, 14)) / _TICK
+
+
+def _field(pid: int, name: str) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
