@@ -287,6 +287,22 @@ def test_a_signature_without_a_hash_has_no_end_point(issue: Issue, tmp_path: Pat
     assert "tls-server-end-point" not in tls.channel_bindings(ends[1], tls.certificate_for(ends[1]))
 
 
+def test_what_is_unique_to_a_handshake_is_known_to_both_ends_of_tls_1_2_only(
+    tmp_path: Path, anyone: ssl.SSLContext
+) -> None:
+    store = tls.CertificateStore({"localhost": None}, folder=tmp_path, now=NOW)
+    seen = set()
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        anyone.maximum_version = version
+        ends = connect(store.context, anyone, "localhost")
+        at_client = tls.channel_bindings(ends[0], shown(ends))
+        at_server = tls.channel_bindings(ends[1], tls.certificate_for(ends[1]))
+        assert at_client == at_server
+        seen.add(at_client.get("tls-unique"))
+    assert len(seen) == 3
+    assert None in seen
+
+
 class _Exporter:
     """What a TLS library that exports keying material looks like."""
 
@@ -298,6 +314,9 @@ class _Exporter:
 
     def export_keying_material(self, label: bytes, length: int, context: bytes) -> bytes:
         return hashlib.sha512(label + b"|" + context).digest()[:length]
+
+    def get_channel_binding(self, kind: str) -> bytes | None:
+        return None
 
 
 def test_exporter_where_the_library_gives_it(issue: Issue) -> None:

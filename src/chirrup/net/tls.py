@@ -207,6 +207,10 @@ def channel_bindings(ssl_object: ssl.SSLObject, certificate_der: bytes) -> dict[
     end_point = _end_point(certificate_der)
     if end_point is not None:
         bindings["tls-server-end-point"] = end_point
+    if ssl_object.version() == "TLSv1.2":  # every server must have it (RFC 5802 §6.1); TLS 1.3 has no such thing
+        unique = ssl_object.get_channel_binding("tls-unique")
+        if unique:
+            bindings["tls-unique"] = unique
     return bindings
 
 
