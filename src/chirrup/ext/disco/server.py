@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -13,12 +13,8 @@ from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
 from chirrup.ext.disco import INFO, ITEMS
 from chirrup.ext.disco.payloads import Feature, Identity, Info, Item, Items
-from chirrup.ext.roster.roster import Roster
+from chirrup.ext.roster.roster import may_see
 from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_get
-
-if TYPE_CHECKING:
-    from chirrup.server.account import Account
-    from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
@@ -43,7 +39,7 @@ class Disco(Module):
     Settings = DiscoSettings
     settings: DiscoSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Any, settings: Any) -> None:
         super().__init__(host, settings)
         self._forms: list[Element] = []
         self._items = [Item(JID(jid), name or None) for jid, name in self.settings.services.items()]
@@ -109,7 +105,8 @@ class Disco(Module):
     @iq_get(Info, to=_ACCOUNTS, even_missing=True)
     def account_info(self, request: Request[Info]) -> Info:
         """Only those who may see the account's presence: others mustn't learn that it exists (XEP-0030 §8)."""
-        if not _trusts(request.account, request.sender):
+        account = request.account
+        if account is None or not may_see(account, request.sender):
             raise StanzaError("service-unavailable")
         _no_node(request.payload.node)
         return self.info(Addressee.ACCOUNT)
@@ -118,20 +115,10 @@ class Disco(Module):
     def account_items(self, request: Request[Items]) -> Items:
         """The available resources, for those who may see them; to others every account has nothing (XEP-0030 §8)."""
         account = request.account
-        if account is None or not _trusts(account, request.sender):
+        if account is None or not may_see(account, request.sender):
             return Items(request.payload.node)
         _no_node(request.payload.node)
         return Items(None, tuple(Item(session.jid) for session in account.available))
-
-
-def _trusts(account: Account | None, asker: JID) -> bool:
-    """Whether somebody may see an account's presence, or is the account."""
-    if account is None:
-        return False
-    if asker.bare == account.jid:
-        return True
-    roster = account.find(Roster)
-    return roster is not None and roster.shares_with(asker)
 
 
 def _no_node(node: str | None) -> None:

@@ -1,0 +1,214 @@
+"""Offline messages at the server: kept durably, handed over in order, forgotten once they have arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import Field
+
+from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element
+from chirrup.ext.offline import FEATURE
+from chirrup.ext.offline.rules import Fate, fate, stamped
+from chirrup.ext.ping.payloads import Ping
+from chirrup.server import hooks
+from chirrup.server.module import Account, Module, Origin, Session, Settings, Xep, bounce
+
+_PAGE: Final = 100
+_BATCH: Final = 262_144
+"""Messages, and octets, after which a client is asked whether they have arrived before it gets more."""
+
+
+class OfflineSettings(Settings):
+    """How messages get to those who weren't there. How many are kept is `limits.offline_messages`."""
+
+    confirmation_timeout: float = Field(default=120, gt=0)
+    """Seconds that a client has to confirm what it was given. Without, the next client of the account gets it again."""
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """What is kept for an account, and who is getting it. At hand with the account."""
+
+    count: int
+    """Messages in the store, or on their way there."""
+    receiver: Session | None = None
+    """The session that is being given them."""
+    unsent: int = 0
+    """How many of them it hasn't been sent yet."""
+    task: asyncio.Task[None] | None = None
+
+
+class Unconfirmed:
+    """Marks a session that left open whether messages had arrived. It gets no more of what is kept."""
+
+
+class Offline(Module):
+    """Keeps messages for accounts that nobody is using, until somebody does."""
+
+    xeps = (Xep(160, "1.0.1"), Xep(203, "2.0"), Xep(334, "1.0.0"))
+    features = (FEATURE,)
+    needs_accounts = True
+    Settings = OfflineSettings
+    settings: OfflineSettings
+
+    async def start(self) -> None:
+        self._log = self.host.store.log("offline")
+
+    @hooks.account_loading()
+    async def load(self, account: Account) -> None:
+        account.put(Kept(await self._log.count(account.jid.text)))
+
+    # -- keeping
+
+    @hooks.message_unclaimed()
+    def keep(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
+        """Keep what nobody is there to receive; left to be refused if it may not be kept, or if there is no room."""
+        decided = fate(stanza)
+        if decided is Fate.KEEP and self._has_room(account):
+            self._keep(account, stanza, origin)
+            return True
+        return decided is Fate.DROP
+
+    @hooks.message_in()
+    def queue(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
+        """Put a message behind the ones kept while its receiver is still being given those, so that it comes after
+        them."""
+        kept = account.get(Kept)
+        if kept.receiver is None or not kept.unsent or not _reaches(kept.receiver, stanza, to):
+            return False
+        if fate(stanza) is not Fate.KEEP:
+            return False
+        if self._has_room(account):
+            self._keep(account, stanza, origin)
+        else:
+            bounce(stanza, origin, StanzaError("resource-constraint", "too many messages are waiting"))
+        return True
+
+    def _has_room(self, account: Account) -> bool:
+        return account.get(Kept).count < self.host.server.config.limits.offline_messages
+
+    def _keep(self, account: Account, stanza: Element, origin: Origin) -> None:
+        now = self.host.clock.time()
+        written = stamped(stanza, self.host.jid, now).to_bytes().decode()
+        kept = account.get(Kept)
+        kept.count += 1
+        kept.unsent += 1
+        stored = self._log.append(account.jid.text, written, stamp=now)
+
+        def settled(future: asyncio.Future[int]) -> None:
+            if not future.cancelled() and future.exception() is not None:
+                kept.count -= 1
+                kept.unsent = max(0, kept.unsent - 1)
+
+        stored.add_done_callback(settled)
+        origin.hold(stored, stanza)
+
+    # -- handing over
+
+    @hooks.presence_out(after=["presence"])
+    def arrived(self, session: Session, stanza: Element) -> None:
+        if session in session.account.non_negative:
+            self._offer(session.account, session)
+
+    @hooks.session_closed(after=["presence"])
+    def left(self, session: Session) -> None:
+        kept = session.account.get(Kept)
+        if kept.receiver is session and kept.task is not None:
+            kept.task.cancel()
+            kept.receiver = kept.task = None
+            self._offer(session.account, *session.account.most_available)
+
+    def _offer(self, account: Account, *sessions: Session) -> None:
+        """Give what is kept to the first of these sessions that may have it, unless another is getting it."""
+        kept = account.get(Kept)
+        if not kept.count or kept.receiver is not None:
+            return
+        for session in sessions:
+            if Unconfirmed not in session.data:
+                kept.receiver, kept.unsent = session, kept.count
+                kept.task = self.host.server.spawn(self._hand_over(kept, session))
+                return
+
+    async def _hand_over(self, kept: Kept, session: Session) -> None:
+        """Send what is kept, oldest first, and forget it batch by batch when the client has said that it's there."""
+        account = session.account
+        try:
+            confirmed = await self._send_all(kept, session)
+        finally:
+            if kept.receiver is session:
+                kept.receiver = kept.task = None
+        if not confirmed:
+            session.data[Unconfirmed] = Unconfirmed()
+            session.log.info("offline messages were not confirmed", kept=kept.count)
+        self._offer(account, *account.most_available)
+
+    async def _send_all(self, kept: Kept, session: Session) -> bool:
+        """Whether the client has confirmed what it was sent: everything, or what it got before it became
+        unavailable."""
+        account = session.account
+        last: int | None = None
+        while waiting := kept.unsent:
+            page = await self._log.read(account.jid.text, limit=_PAGE, after=last)
+            if session not in account.non_negative:
+                return True
+            if not page:  # somebody else has removed them
+                kept.unsent, kept.count = max(0, kept.unsent - waiting), max(0, kept.count - waiting)
+                continue
+            sent = _write(session, [entry.value for entry in page])
+            last = page[sent - 1].id
+            kept.unsent = max(0, kept.unsent - sent)
+            if not await self._arrived(session):
+                return False
+            self._forget(account, last, sent)
+        return True
+
+    async def _arrived(self, session: Session) -> bool:
+        """Whether the client has what it was sent: it has, when it answers what it was asked after that."""
+        answer = self.host.iq.ask(session.jid, Ping().to_element(), sender=session.account.jid)
+        timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
+        try:
+            await asyncio.wait([answer])
+            if answer.cancelled():
+                return False
+            answer.exception()  # an error answers it as well as a result
+            return True
+        finally:
+            timer.cancel()
+            answer.cancel()
+
+    def _forget(self, account: Account, last: int, count: int) -> None:
+        kept = account.get(Kept)
+        kept.count -= count
+
+        def settled(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                kept.count += count
+                self.host.log.error("offline messages could not be removed", owner=account.jid.text, reason=str(error))
+
+        self._log.delete_up_to(account.jid.text, last).add_done_callback(settled)
+
+
+def _write(session: Session, messages: list[str]) -> int:
+    """Send the first of these messages to a client, up to `_BATCH` octets; how many that were."""
+    size = 0
+    for number, message in enumerate(messages, 1):
+        written = message.encode()
+        session.write(written)
+        size += len(written)
+        if size >= _BATCH:
+            return number
+    return len(messages)
+
+
+def _reaches(session: Session, stanza: Element, to: JID) -> bool:
+    """Whether the rules of delivery (RFC 6121 §8.5) give a message to this session."""
+    account = session.account
+    if to.resource in account.sessions:
+        return to.resource == session.jid.resource
+    if to.resource and stanza.attrs.get("type", "normal") != "chat":
+        return False
+    return session in account.most_available

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from chirrup.core.jid import JID
+from chirrup.core.values import parse_element
+from chirrup.core.xml import Element
+from chirrup.ext.delay import NS as DELAY
+from chirrup.ext.offline.rules import Fate, fate, stamped
+
+HOST = JID("capulet.com")
+NOON = 1_700_049_600.0  # 2023-11-15T12:00:00Z
+
+COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+BODY = "<body>O blessed, blessed night!</body>"
+RECEIPT = "<received xmlns='urn:xmpp:receipts' id='1'/>"
+
+
+def hint(name: str) -> str:
+    return f"<{name} xmlns='urn:xmpp:hints'/>"
+
+
+def message(inside: str = BODY, kind: str = "") -> Element:
+    attribute = f" type='{kind}'" if kind else ""
+    return parse_element(f"<message xmlns='jabber:client'{attribute}>{inside}</message>")
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside", "expected"),
+    [
+        ("", BODY, Fate.KEEP),
+        ("normal", BODY, Fate.KEEP),
+        ("chat", BODY, Fate.KEEP),
+        ("chat", RECEIPT, Fate.KEEP),
+        ("chat", "", Fate.KEEP),
+        ("groupchat", BODY, Fate.REFUSE),
+        ("groupchat", BODY + hint("store"), Fate.REFUSE),
+        ("headline", BODY, Fate.DROP),
+        ("error", BODY, Fate.DROP),
+        ("chat", COMPOSING, Fate.DROP),
+        ("chat", COMPOSING + "<thread>t</thread>", Fate.DROP),
+        ("chat", COMPOSING + "<origin-id xmlns='urn:xmpp:sid:0' id='1'/>", Fate.DROP),
+        ("chat", COMPOSING + hint("no-store"), Fate.DROP),
+        ("chat", COMPOSING + BODY, Fate.KEEP),
+        ("chat", COMPOSING + RECEIPT, Fate.KEEP),
+        ("chat", COMPOSING + hint("store"), Fate.KEEP),
+        ("normal", COMPOSING, Fate.KEEP),
+        ("chat", BODY + hint("no-store"), Fate.REFUSE),
+        ("", BODY + hint("no-store"), Fate.REFUSE),
+        ("chat", BODY + hint("store") + hint("no-store"), Fate.REFUSE),
+        ("chat", BODY + hint("no-permanent-store"), Fate.KEEP),
+        ("chat", BODY + hint("no-copy"), Fate.KEEP),
+    ],
+)
+def test_fate(kind: str, inside: str, expected: Fate) -> None:
+    assert fate(message(inside, kind)) is expected
+
+
+def delays(stanza: Element) -> list[Element]:
+    return list(stanza.elements("delay", DELAY))
+
+
+def test_the_host_stamps() -> None:
+    original = message()
+    kept = stamped(original, HOST, NOON)
+    (delay,) = delays(kept)
+    assert delay.attrs == {"stamp": "2023-11-15T12:00:00Z", "from": "capulet.com"}
+    assert kept.child_text("body", "jabber:client") == original.child_text("body", "jabber:client")
+    assert not delays(original)
+
+
+def test_milliseconds_are_kept() -> None:
+    (delay,) = delays(stamped(message(), HOST, NOON + 0.1234))
+    assert delay.get("stamp") == "2023-11-15T12:00:00.123000Z"
+
+
+@pytest.mark.parametrize("source", ["from='montague.net'", "", "from='@'"])
+def test_an_earlier_stamp_stays_alone(source: str) -> None:
+    earlier = f"<delay xmlns='{DELAY}' {source} stamp='2002-09-10T23:08:25Z'/>"
+    (delay,) = delays(stamped(message(BODY + earlier), HOST, NOON))
+    assert delay.get("stamp") == "2002-09-10T23:08:25Z"
+
+
+@pytest.mark.parametrize("source", ["capulet.com", "CAPULET.com"])
+def test_a_stamp_in_the_hosts_name_is_forged(source: str) -> None:
+    forged = f"<delay xmlns='{DELAY}' from='{source}' stamp='2002-09-10T23:08:25Z'/>"
+    (delay,) = delays(stamped(message(forged + BODY), HOST, NOON))
+    assert delay.get("stamp") == "2023-11-15T12:00:00Z"
