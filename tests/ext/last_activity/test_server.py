@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+from chirrup.core.stanza import read_error
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.last_activity.payloads import LastActivity
+from chirrup.testing import FakeClock, TestClient, TestServer, serve
+
+
+async def ask(client: TestClient, to: str | None) -> LastActivity | str:
+    """What is told, or the condition of the error."""
+    answer = await client.ask(Element("iq", CLIENT, LastActivity().to_element(), type="get", to=to))
+    return LastActivity.find(answer) or read_error(answer).condition
+
+
+async def friends(server: TestServer) -> tuple[TestClient, TestClient]:
+    """Romeo, and Juliet, who shows him her presence and isn't shown his."""
+    romeo = await server.client("romeo", presence=True)
+    juliet = await server.client("juliet", presence=True)
+    juliet.send("<presence type='subscribed' to='romeo@localhost'/>")
+    await juliet.settle()
+    romeo.send("<presence type='subscribe' to='juliet@localhost'/>")
+    await romeo.settle()
+    await juliet.settle()
+    return romeo, juliet
+
+
+async def test_uptime() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        alice = await server.client("alice")
+        clock.advance(123_456.7)
+        assert await ask(alice, "localhost") == LastActivity(123_456)
+
+
+async def test_how_long_a_contact_is_away_and_what_it_said() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        romeo, juliet = await friends(server)
+        assert await ask(romeo, "juliet@localhost") == LastActivity(0)
+        juliet.send("<presence type='unavailable'><status>Heading Home</status></presence>")
+        await juliet.settle()
+        assert await ask(romeo, "juliet@localhost") == LastActivity(0)  # still connected
+        await juliet.close()
+        clock.advance(903)
+        assert await ask(romeo, "juliet@localhost") == LastActivity(903, "Heading Home")
+
+
+async def test_a_status_of_an_earlier_day_is_not_told() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        romeo, juliet = await friends(server)
+        juliet.send("<presence type='unavailable'><status>Heading Home</status></presence><presence/>")
+        await juliet.close()
+        clock.advance(1)
+        assert await ask(romeo, "juliet@localhost") == LastActivity(1)
+
+
+async def test_the_last_of_several_sessions_counts() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        romeo, juliet = await friends(server)
+        second = await server.client("juliet")
+        await juliet.close()
+        clock.advance(10)
+        assert await ask(romeo, "juliet@localhost") == LastActivity(0)
+        await second.close()
+        clock.advance(10)
+        assert await ask(romeo, "juliet@localhost") == LastActivity(10)
+
+
+@pytest.mark.parametrize("to", [None, "romeo@localhost"])
+async def test_ones_own(to: str | None) -> None:
+    async with serve() as server:
+        assert await ask(await server.client("romeo"), to) == LastActivity(0)
+
+
+async def test_others_cannot_tell_whether_an_account_exists_or_is_there() -> None:
+    async with serve() as server:
+        _, juliet = await friends(server)
+        await server.add_account("tybalt")
+        for about in ("romeo@localhost", "tybalt@localhost", "nobody@localhost"):
+            assert await ask(juliet, about) == "forbidden"
+
+
+async def test_an_account_that_was_never_seen_to_leave() -> None:
+    async with serve() as server:
+        romeo, juliet = await friends(server)
+        await juliet.close()
+        store = server.server.store
+        await store.submit(lambda rows: store.accounts.within(rows).change("localhost", "juliet", last_logout=None))
+        assert await ask(romeo, "juliet@localhost") == "item-not-found"
