@@ -6,7 +6,7 @@ import pytest
 
 from chirrup.core.stanza import read_error
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext.presence import DELAY
+from chirrup.ext.delay import NS as DELAY
 from chirrup.testing import FakeClock
 
 REMOTE = "romeo@example.net"

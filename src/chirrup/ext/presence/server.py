@@ -7,25 +7,19 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import Field
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
-from chirrup.core.stanza import error_reply
-from chirrup.core.values import format_datetime
 from chirrup.core.xml import CLIENT, Element, splice_to
-from chirrup.ext.presence import DELAY
+from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.presence.directed import Directed
-from chirrup.ext.roster.roster import Audience, Roster, written_to
+from chirrup.ext.roster.roster import Audience, Roster, may_see, written_to
 from chirrup.ext.roster.server import Rosters
 from chirrup.server import hooks
-from chirrup.server.module import Module, Settings
-
-if TYPE_CHECKING:
-    from chirrup.server.account import Account
-    from chirrup.server.session import Origin, Session
+from chirrup.server.module import Account, Module, Origin, Session, Settings, bounce
 
 _INTEGER: Final = re.compile(r"[ \t\r\n]*([+-]?[0-9]{1,3})[ \t\r\n]*")
 
@@ -214,7 +208,7 @@ class Presence(Module):
     def _probed(self, account: Account, stanza: Element, to: JID, sender: JID) -> None:
         """Answer a probe (§4.3.2, §4.6.6)."""
         identifier = stanza.attrs.get("id")
-        if account.get(Roster).shares_with(sender) or sender.bare == account.jid:
+        if may_see(account, sender):
             if to.resource:
                 session = account.sessions.get(to.resource)
                 kind = None if session is not None and session.presence is not None else "unavailable"
@@ -240,12 +234,10 @@ class Presence(Module):
     @hooks.iq_in()
     def ask(self, account: Account, stanza: Element, session: Session, sender: JID, origin: Origin) -> bool:
         """Refuse IQs of those who are shown no presence, to whom the session mustn't be known (§8.5.3.1)."""
-        if sender.bare == account.jid or sender == self.host.jid or account.get(Roster).shares_with(sender):
-            return False
         directed = _directed(session)
-        if directed is not None and directed.knows(sender):
+        if may_see(account, sender) or sender == self.host.jid or (directed is not None and directed.knows(sender)):
             return False
-        origin.answer(error_reply(stanza, StanzaError("service-unavailable")))
+        bounce(stanza, origin, StanzaError("service-unavailable"))
         return True
 
 
@@ -288,8 +280,7 @@ def _unavailable_since(account: Account, to: JID, identifier: str | None) -> Ele
     stanza = _presence("unavailable", account.jid, to, identifier)
     away = account.find(Away)
     if away is not None:
-        moment = datetime.fromtimestamp(int(away.since), UTC)
-        stanza.append(Element("delay", DELAY, stamp=format_datetime(moment)))
+        stanza.append(Delay(datetime.fromtimestamp(int(away.since), UTC)).to_element())
     return stanza
 
 

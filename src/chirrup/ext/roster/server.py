@@ -7,24 +7,31 @@ import secrets
 from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pydantic import Field
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
-from chirrup.core.stanza import error_reply
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.roster import NS, PRE_APPROVAL, VERSIONS
 from chirrup.ext.roster.payloads import Item, Query
 from chirrup.ext.roster.roster import Contact, Roster
 from chirrup.ext.roster.states import INBOUND, OUTBOUND, State, Step, approved_beforehand, removed
 from chirrup.server import hooks
-from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_get, iq_set
-
-if TYPE_CHECKING:
-    from chirrup.server.account import Account
-    from chirrup.server.session import Origin, Session
+from chirrup.server.module import (
+    Account,
+    Addressee,
+    Module,
+    Origin,
+    Request,
+    Session,
+    Settings,
+    Xep,
+    bounce,
+    iq_get,
+    iq_set,
+)
 
 _WHOSE: Final = (Addressee.OWN, Addressee.ACCOUNT)
 """Rosters of others are refused, but with the error that RFC 6121 §2.3.3 names."""
@@ -239,7 +246,7 @@ class Rosters(Module):
             self._tell(account, before, after)
         elif step.passed:
             if len(account.get(Roster).requests) >= self.settings.max_requests:
-                origin.answer(error_reply(stanza, StanzaError("resource-constraint", "too many requests wait there")))
+                bounce(stanza, origin, StanzaError("resource-constraint", "too many requests wait there"))
                 return
             after = replace(before, state=step.state, request=self._kept(stanza))
             origin.hold(self._change(account, after), stanza)
