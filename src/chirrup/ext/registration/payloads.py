@@ -1,10 +1,11 @@
-"""What is asked of, and told about, an account (XEP-0077), and where else to go (XEP-0066)."""
+"""What is asked of, and told about, an account (XEP-0077 §3)."""
 
 from __future__ import annotations
 
-from chirrup.core.payload import Payload, child_text, flag, payload, rest
-from chirrup.core.xml import Element
-from chirrup.ext.registration import NS, OOB
+from chirrup.core.payload import Payload, child, child_text, flag, payload
+from chirrup.ext.forms.payloads import Form
+from chirrup.ext.oob.payloads import Link
+from chirrup.ext.registration import NS
 
 
 @payload("query", NS)
@@ -19,13 +20,7 @@ class Query(Payload):
     password: str | None = child_text("password", default=None)
     remove: bool = flag("remove")
     """The account is to be removed (§3.2)."""
-    extensions: tuple[Element, ...] = rest()
-    """A data form, a link, and fields of the past."""
-
-
-@payload("x", OOB)
-class Link(Payload):
-    """Where to go in place of this (XEP-0066 §3)."""
-
-    url: str = child_text("url")
-    description: str | None = child_text("desc", default=None)
+    form: Form | None = child(Form, default=None)
+    """The fields once more, as a form; it takes precedence over them (§4)."""
+    link: Link | None = child(Link, default=None)
+    """Where to go in place of this (§5)."""

@@ -10,10 +10,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from chirrup.core.errors import AddressError, StanzaError, StreamError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
-from chirrup.ext.registration import FEATURE, NS, OOB
+from chirrup.ext.oob import X as OOB
+from chirrup.ext.oob.payloads import Link
+from chirrup.ext.registration import FEATURE, NS
 from chirrup.ext.registration.form import blank, username_and_password
 from chirrup.ext.registration.pace import Pace
-from chirrup.ext.registration.payloads import Link, Query
+from chirrup.ext.registration.payloads import Query
 from chirrup.server.module import Addressee, Module, Request, Session, Settings, Xep, iq_get, iq_set, network
 
 if TYPE_CHECKING:
@@ -91,12 +93,12 @@ class Registration(Module):
             raise StanzaError("service-unavailable", "nobody can register here in this way")
         if self._mode == "redirect":
             url = self.settings.redirect_url
-            return Query(instructions=f"To register, visit {url}", extensions=(Link(url).to_element(),))
+            return Query(instructions=f"To register, visit {url}", link=Link(url))
         instructions = (
             "Choose a username, and a password for it that has at least "
             f"{self.settings.min_password_length} characters."
         )
-        return Query(instructions=instructions, username="", password="", extensions=(blank(instructions),))
+        return Query(instructions=instructions, username="", password="", form=blank(instructions))
 
     @iq_set(Query, to=_WHOSE, before_login=True)
     async def set(self, request: Request[Query]) -> None:
