@@ -176,9 +176,18 @@ def test_a_stanza_leaves_out_the_content_namespace_of_its_stream():
 
 
 def test_elements_of_the_stream_namespace_have_the_prefix_that_the_header_declared():
-    features = Element("features", STREAMS, Element("bind", "urn:bind"), Element("inner"))
-    assert features.to_bytes() == b"<stream:features><bind xmlns='urn:bind'/><stream:inner/></stream:features>"
-    assert str(features) == f"<features xmlns='{STREAMS}'><bind xmlns='urn:bind'/><inner/></features>"
+    features = Element("features", STREAMS, Element("bind", "urn:bind"))
+    assert features.to_bytes() == b"<stream:features><bind xmlns='urn:bind'/></stream:features>"
+    assert str(features) == f"<features xmlns='{STREAMS}'><bind xmlns='urn:bind'/></features>"
+    assert (features.name, features.ns) == ("features", STREAMS)
+
+
+def test_within_others_they_need_no_prefix_and_can_be_read_anywhere():
+    message = Element("message", CLIENT, Element("error", STREAMS, Element("body", CLIENT)))
+    assert parse_element(str(message)) == message
+    assert received(message.to_bytes()) == [message]
+    features = Element("features", STREAMS, Element("inner"), Element("body", CLIENT))
+    assert received(features.to_bytes()) == [features]
 
 
 def test_an_element_without_a_namespace_takes_the_default_away():

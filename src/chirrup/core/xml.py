@@ -192,9 +192,13 @@ def _joined(children: list[Element | str]) -> list[Element | str]:
 def serialise(element: Element, ns: str) -> str:
     """The element as XML text in a place where `ns` is the default namespace.
 
-    Elements of the stream namespace get the prefix `stream`, which every stream header declares.
+    Where that is a stream's content namespace, an element of the stream namespace gets the prefix `stream`, which
+    every stream header declares; within other elements it declares its namespace, as they may be read elsewhere.
     Raises LocalProtocolError for characters that XML 1.0 can't carry (§2.2 there).
     """
+    if element.ns == STREAMS and ns == CLIENT:
+        element = element.copy()
+        element.name, element.ns = f"stream:{element.name}", ns
     out: list[str] = []
     _write(element, ns, out)
     return "".join(out)
@@ -204,10 +208,7 @@ def _write(element: Element, ns: str, out: list[str]) -> None:
     name = element.name
     own = element.ns
     if own != ns:
-        if own == STREAMS and ns == CLIENT:
-            name, own = f"stream:{name}", ns
-            out.append(f"<{name}")
-        elif own == XML:
+        if own == XML:
             name, own = f"xml:{name}", ns  # no other prefix may be bound to it, nor may it be the default
             out.append(f"<{name}")
         else:
