@@ -85,7 +85,7 @@ class ClientConnection(Connection):
         self._asked = False  # a question of the stream's is being answered
         self._before_login = limits.bytes_before_login
         self._deadline: Timer | None = None
-        self._allowance = Allowance(limits.bytes_per_second, limits.burst_bytes, loop.time())
+        self._allowance = Allowance(limits.bytes_per_second, limits.burst_bytes, server.clock.monotonic())
         self._receive: Callable[[bytes], None] = self._negotiate
 
     # -- the connection's life
@@ -104,11 +104,7 @@ class ClientConnection(Connection):
         self._admitted = self.server.connections.admit(self.peer)
         if not self._admitted:
             self.log.warning("too many connections from there", most=self.server.connections.most)
-            self._receive = self._ignore
-            if self._direct_tls:
-                self.abort()
-            else:
-                self.fail(StreamError("resource-constraint", "too many connections from your address"))
+            self.fail(StreamError("resource-constraint", "too many connections from your address"))
             return
         self.log.debug("connected", direct_tls=self._direct_tls)
         self._deadline = self.server.clock.call_later(limits.seconds_before_login, self._too_slow)
@@ -120,10 +116,11 @@ class ClientConnection(Connection):
         return f"{self.stream_id}-{secrets.token_hex(8)}"
 
     def received(self, data: bytes) -> None:
-        wait = self._allowance.spend(len(data), self.loop.time())
+        clock = self.server.clock
+        wait = self._allowance.spend(len(data), clock.monotonic())
         if wait:
             self.pause_reading("rate")
-            self.loop.call_later(wait, self.resume_reading, "rate")
+            clock.call_later(wait, partial(self.resume_reading, "rate"))
         self._receive(data)
 
     def _ignore(self, data: bytes) -> None:
@@ -155,6 +152,9 @@ class ClientConnection(Connection):
         if self._ending or self.closing:
             return
         self.log.info("stream ended with an error", condition=error.condition, text=error.text, by="us")
+        if self._direct_tls and not self._secure:
+            self.abort()  # before TLS nothing can be said
+            return
         stream = self.stream
         if stream is not None:
             stream.fail(error)
@@ -235,7 +235,9 @@ class ClientConnection(Connection):
 
     def _act(self, stream: ServerStream, events: list[Event]) -> None:
         """Do what the stream's events ask for, then send what it has to say."""
-        for event in events:
+        for position, event in enumerate(events, 1):
+            if isinstance(event, AuthFailed) and self._slow_down(stream, event, events[position:]):
+                return
             self._on(stream, event)
         if self._receive is self._ignore or self._asked:
             return
@@ -260,8 +262,6 @@ class ClientConnection(Connection):
             case Authenticated(username=username, mechanism=mechanism):
                 self.log = self.log.bind(user=username or "anonymous")
                 self.log.info("authenticated", mechanism=mechanism, secure=self._secure)
-            case AuthFailed():
-                self._slow_down(stream, event)
             case Ready():
                 self._ready(stream)
             case Failed(error=error, received=received):
@@ -351,6 +351,8 @@ class ClientConnection(Connection):
         credentials = self.server.credentials
         domain = host.jid.domain
         match event:
+            case NeedKeys() | NeedPassword() if self._guesses:
+                return lambda: stream.fail(_too_many_failed())
             case NeedKeys(username=username, algorithm=algorithm):
                 keys = await credentials.keys(domain, username, algorithm)
                 return lambda: stream.keys(keys)
@@ -389,27 +391,37 @@ class ClientConnection(Connection):
             self.session = session
         return lambda: stream.bound(session.jid)
 
-    def _slow_down(self, stream: ServerStream, event: AuthFailed) -> None:
-        """Tell of a failed log-in late if there were many from there, and end the stream if there were too many."""
+    @property
+    def _guesses(self) -> bool:
+        """Whether so many log-ins have failed from there that no more are tried, be they right."""
+        server = self.server
+        return server.failed_logins.refused(self.peer, server.clock.monotonic()) > 0
+
+    def _slow_down(self, stream: ServerStream, failed: AuthFailed, rest: list[Event]) -> bool:
+        """Note a failed log-in. Where there were many from there it is told late, and what the client sent behind it
+        is read late; where there were too many the stream ends. Says whether one or the other is under way."""
         server = self.server
         now = server.clock.monotonic()
-        self.log.warning("log-in failed", user=event.username, condition=event.condition)
+        self.log.warning("log-in failed", user=failed.username, condition=failed.condition)
+        if failed.condition != "not-authorized":
+            return False  # that was no guess
         server.failed_logins.note(self.peer, now)
         if server.failed_logins.refused(self.peer, now):
-            self._act(stream, stream.fail(StreamError("policy-violation", "too many failed log-ins; try again later")))
-            return
+            self._act(stream, stream.fail(_too_many_failed()))
+            return True
         delay = server.failed_logins.delay(self.peer, now)
         if delay:
             self._asked = True
             self.pause_reading("asked")
-            self._spawn(self._resume_later(stream, delay))
+            self._spawn(self._go_on_later(stream, rest, delay))
+        return bool(delay)
 
-    async def _resume_later(self, stream: ServerStream, delay: float) -> None:
+    async def _go_on_later(self, stream: ServerStream, events: list[Event], delay: float) -> None:
         await sleep(self.server.clock, delay)
         if not (self.closing or self._ending):
             self._asked = False
             self.resume_reading("asked")
-            self._send_out(stream)
+            self._act(stream, events)
 
     def _ready(self, stream: ServerStream) -> None:
         """Negotiation is over: what comes now goes to the session."""
@@ -425,6 +437,10 @@ class ClientConnection(Connection):
         self.log.info("session begins")
         if leftover:
             self._stanzas(leftover)
+
+
+def _too_many_failed() -> StreamError:
+    return StreamError("policy-violation", "too many failed log-ins; try again later")
 
 
 def _language(text: str) -> str:

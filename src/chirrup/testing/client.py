@@ -22,6 +22,7 @@ from chirrup.core.stream import (
     Credentials,
     Event,
     Failed,
+    FeaturesSeen,
     Ready,
     Security,
     StartTLS,
@@ -50,6 +51,8 @@ class TestClient:
         """The full JID that was bound."""
         self.error: StreamError | None = None
         """What the server ended the stream with."""
+        self.features = Element("features", STREAMS)
+        """What the server offered last."""
         self.received: deque[Element] = deque()
         """Stanzas that came and that nobody has asked for yet."""
 
@@ -74,6 +77,8 @@ class TestClient:
                         assert security is not None
                         events = stream.secured(security)
                         break
+                    case FeaturesSeen(features=features):
+                        self.features = features
                     case Ready():
                         self.parser = stream.parser
                         self.jid = JID(stream.jid)
