@@ -138,9 +138,9 @@ async def test_an_anonymous_host_has_no_accounts_to_register():
 
 async def test_a_password_is_changed_over_tls_only():
     async with serve() as server:
-        bill = await log_in_unsecured(server, "bill")
         change = Query(username="bill", password="groundlings")
-        assert await condition(bill, iq(change)) == "not-authorized"
+        async with await log_in_unsecured(server, "bill") as bill:
+            assert await condition(bill, iq(change)) == "not-authorized"
         bill = await server.client("bill", tls=True)
         assert await condition(bill, iq(change)) == ""
         await log_in(server, "bill", "groundlings")
@@ -150,8 +150,8 @@ async def test_a_password_is_changed_over_tls_only():
 
 async def test_a_password_is_changed_without_tls_where_the_configuration_says_so():
     async with serve({"modules": {"registration": {"password_change": "always"}}}) as server:
-        bill = await log_in_unsecured(server, "bill")
-        assert await condition(bill, iq(Query(username="bill", password="groundlings"))) == ""
+        async with await log_in_unsecured(server, "bill") as bill:
+            assert await condition(bill, iq(Query(username="bill", password="groundlings"))) == ""
         await log_in(server, "bill", "groundlings")
 
 
