@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
@@ -15,6 +15,9 @@ from chirrup.ext.disco import INFO, ITEMS
 from chirrup.ext.disco.payloads import Feature, Identity, Info, Item, Items
 from chirrup.ext.roster.roster import may_see
 from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_get
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
@@ -39,7 +42,7 @@ class Disco(Module):
     Settings = DiscoSettings
     settings: DiscoSettings
 
-    def __init__(self, host: Any, settings: Any) -> None:
+    def __init__(self, host: Host, settings: Any) -> None:
         super().__init__(host, settings)
         self._forms: list[Element] = []
         self._items = [Item(JID(jid), name or None) for jid, name in self.settings.services.items()]
