@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from chirrup.core.errors import StanzaError
+from chirrup.core.errors import StanzaError, StoreFull
 from chirrup.core.stanza import error_reply, read_error, result
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.delay import NS as DELAY
+from chirrup.store import Log
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 
@@ -276,6 +278,40 @@ async def test_what_is_not_kept(message: str, answer: str | None) -> None:
         await romeo.settle()
         assert [read_error(stanza).condition for stanza in romeo.received] == ([answer] if answer else [])
         assert await kept(server) == 0
+
+
+async def test_what_could_not_be_stored_is_refused_and_takes_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serve({"limits": {"offline_messages": 1}}) as server:
+        romeo = await romeo_writes(server)
+
+        def fails(*_: object, **__: object) -> asyncio.Future[int]:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(StoreFull("the device has no room left"))
+            return future
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Log, "append", fails)
+            say(romeo, "one")
+            refused = await romeo.receive()
+        error = read_error(refused)
+        assert (error.condition, error.type) == ("internal-server-error", "wait")
+        say(romeo, "two")
+        await romeo.settle()
+        assert not romeo.received
+        juliet = await arrive(server)
+        await confirm(juliet)
+        assert texts(juliet) == ["two"]
+
+
+async def test_what_others_took_away_is_not_waited_for() -> None:
+    async with serve() as server:
+        romeo = await romeo_writes(server, "one")
+        await server.server.store.log("offline").clear("juliet@localhost")
+        juliet = await arrive(server)
+        await juliet.settle()
+        juliet.received.clear()  # her own presence
+        say(romeo, "two")
+        assert (await juliet.receive()).child_text("body") == "two"
 
 
 async def test_they_outlive_the_server(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ class Offline(Module):
     # -- handing over
 
     @hooks.presence_out(after=["presence"])
-    def arrived(self, session: Session, stanza: Element) -> None:
+    def available(self, session: Session, stanza: Element) -> None:
         if session in session.account.non_negative:
             self._offer(session.account, session)
 
@@ -161,12 +161,12 @@ class Offline(Module):
             sent = _write(session, [entry.value for entry in page])
             last = page[sent - 1].id
             kept.unsent = max(0, kept.unsent - sent)
-            if not await self._arrived(session):
+            if not await self._confirms(session):
                 return False
             self._forget(account, last, sent)
         return True
 
-    async def _arrived(self, session: Session) -> bool:
+    async def _confirms(self, session: Session) -> bool:
         """Whether the client has what it was sent: it has, when it answers what it was asked after that."""
         answer = self.host.iq.ask(session.jid, Ping().to_element(), sender=session.account.jid)
         timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
