@@ -309,7 +309,6 @@ class ClientConnection(Connection):
             await self.start_tls(self._listeners.store.context, server_side=True, seconds=_HANDSHAKE)
         except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
             self.log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
-            self.abort()
             return
         if stream is None or self.closing or self._ending:
             return
@@ -402,7 +401,10 @@ class ClientConnection(Connection):
         is read late; where there were too many the stream ends. Says whether one or the other is under way."""
         server = self.server
         now = server.clock.monotonic()
-        self.log.warning("log-in failed", user=failed.username, condition=failed.condition)
+        if failed.username is None:  # no guess: the client and the mechanism don't fit
+            self.log.info("log-in failed", condition=failed.condition, reason=failed.text)
+            return False
+        self.log.warning("log-in failed", user=failed.username, condition=failed.condition, reason=failed.text)
         if failed.condition != "not-authorized":
             return False  # that was no guess
         server.failed_logins.note(self.peer, now)

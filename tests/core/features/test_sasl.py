@@ -310,6 +310,19 @@ def test_nothing_can_be_repeated_for_ever(server, read, text):
     assert read(last).error == "policy-violation"
 
 
+def test_finding_out_which_mechanisms_fit_is_no_failure_the_first_time(serve, read):
+    """A client with channel binding of another kind, or none, tries one mechanism after the other."""
+    server = serve(security=Security(channel_bindings={"tls-exporter": b"data"}), auth_retries=2)
+    server.greet()
+    unfit = auth("SCRAM-SHA-256-PLUS", b"p=tls-unique,,n=juliet,r=abc"), auth("SCRAM-SHA-256", b"y,,n=juliet,r=abc")
+    for text in unfit:
+        assert server.say(text).startswith(failure("not-authorized"))
+    assert [event.username for event in server.of(AuthFailed)] == [None, None]
+    for _ in range(2):
+        assert server.say(unfit[0]).startswith(failure("not-authorized"))
+    assert read(server.say(plain(password="wrong"))).error == "policy-violation"
+
+
 def test_tries_are_counted_for_the_connection_not_for_the_stream(serve, read):
     server = serve(tls_required=False, auth_retries=2)
     server.greet()

@@ -116,6 +116,7 @@ class Attempts:
         self.username: str | None = None
         self._machine: sasl.ServerMechanism | None = None
         self._failures = 0
+        self._unfit: set[str] = set()
 
     def begin(self, stream: ServerSide, name: str, data: bytes | None) -> sasl.Step:
         """Start with the mechanism that the peer named; `data` is its initial response, if it sent one."""
@@ -180,8 +181,14 @@ class Attempts:
         return Identity(account.local, account, name)
 
     def failed(self, stream: ServerSide) -> bool:
-        """Count a failure; whether it was the last one (RFC 6120 §6.4.5)."""
-        self._machine = None
+        """Count a failure; whether it was the last one (RFC 6120 §6.4.5).
+
+        It doesn't count the first time that a mechanism fails with nobody named yet: nothing was guessed, and whether
+        channel binding works is what some clients find out only by trying."""
+        machine, self._machine = self._machine, None
+        if machine is not None and self.username is None and machine.name not in self._unfit:
+            self._unfit.add(machine.name)
+            return False
         self._failures += 1
         return self._failures > stream.policy.auth_retries
 
