@@ -13,6 +13,12 @@ from chirrup.store import Log
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 
+UNHURRIED = {"limits": {"burst_bytes": 100_000_000}}
+"""Lets a client send many octets at once."""
+PADDING = "x" * 10_000
+"""A hundred messages with so much in them are about one batch."""
+
+
 def say(client: TestClient, text: str, to: str = "juliet@localhost", *, kind: str = "chat", id_: str = "m") -> None:
     client.send(Element("message", CLIENT, Element("body", CLIENT, text), to=to, type=kind, id=id_))
 
@@ -171,8 +177,8 @@ async def test_a_negative_priority_receives_nothing() -> None:
 
 
 async def test_more_than_fits_into_one_batch_comes_in_order_with_what_is_said_meanwhile() -> None:
-    words = [f"kept {number}" for number in range(250)]
-    async with serve() as server:
+    words = [f"kept {number} {PADDING}" for number in range(250)]
+    async with serve(UNHURRIED) as server:
         romeo = await romeo_writes(server, *words)
         juliet = await arrive(server)
         asked = await question(juliet)
@@ -194,18 +200,27 @@ async def test_more_than_fits_into_one_batch_comes_in_order_with_what_is_said_me
         assert await kept(server) == 0
 
 
-async def test_large_messages_come_in_small_batches() -> None:
+async def test_many_small_messages_are_one_batch() -> None:
+    words = [f"kept {number}" for number in range(250)]
     async with serve() as server:
+        await romeo_writes(server, *words)
+        juliet = await arrive(server)
+        await question(juliet)
+        assert texts(juliet) == words
+
+
+async def test_large_messages_come_in_small_batches() -> None:
+    async with serve(UNHURRIED) as server:
         romeo = await romeo_writes(server)
         for number in range(6):
-            say(romeo, f"{number} " + "x" * 100_000)
+            say(romeo, f"{number} " + "x" * 240_000)
         await romeo.settle()
         juliet = await arrive(server)
         got = list[int]()
         while len(got) < 6:
             asked = await question(juliet)
             batch = [int(text.split()[0]) for text in texts(juliet)]
-            assert len(batch) <= 3
+            assert len(batch) <= 5
             got += batch
             juliet.send(result(asked))
         await juliet.settle()
@@ -214,8 +229,8 @@ async def test_large_messages_come_in_small_batches() -> None:
 
 
 async def test_unavailable_in_the_middle_of_it() -> None:
-    words = [f"kept {number}" for number in range(150)]
-    async with serve() as server:
+    words = [f"kept {number} {PADDING}" for number in range(150)]
+    async with serve(UNHURRIED) as server:
         await romeo_writes(server, *words)
         juliet = await arrive(server)
         asked = await question(juliet)
@@ -246,8 +261,8 @@ async def test_when_there_is_no_room_the_sender_is_told() -> None:
 
 
 async def test_when_there_is_no_room_while_they_are_handed_over() -> None:
-    async with serve({"limits": {"offline_messages": 101}}) as server:
-        romeo = await romeo_writes(server, *map(str, range(101)))
+    async with serve({"limits": {"offline_messages": 120, **UNHURRIED["limits"]}}) as server:
+        romeo = await romeo_writes(server, *(f"{number} {PADDING}" for number in range(120)))
         juliet = await arrive(server)
         await question(juliet)
         say(romeo, "one too many")

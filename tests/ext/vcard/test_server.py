@@ -49,8 +49,8 @@ async def test_no_vcard_looks_like_no_account() -> None:
         alice = await server.client("alice")
         await server.add_account("bob")
         assert await get(alice) == "item-not-found"
-        assert await get(alice, "bob@localhost") == "item-not-found"
-        assert await get(alice, "nobody@localhost") == "item-not-found"
+        assert await get(alice, "bob@localhost") == "service-unavailable"
+        assert await get(alice, "nobody@localhost") == "service-unavailable"
 
 
 async def test_an_empty_one_removes_it() -> None:

@@ -29,7 +29,6 @@ class LastActivity(Module):
     xeps = (Xep(12, "2.0"),)
     features = (NS,)
     account_features = (NS,)
-    needs_accounts = True
 
     @iq_get(Activity)
     def uptime(self, request: Request[Activity]) -> Activity:
@@ -61,7 +60,7 @@ class LastActivity(Module):
     def note_logout(self, session: Session) -> None:
         """Write down when an account's last session ends."""
         account = session.account
-        if account.sessions:
+        if account.sessions or self.host.anonymous:
             return
         said = account.find(LastStatus)
         self.host.server.spawn(

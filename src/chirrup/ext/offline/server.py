@@ -18,8 +18,9 @@ from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Session, Settings, Xep, bounce
 
 _PAGE: Final = 100
-_BATCH: Final = 262_144
-"""Messages, and octets, after which a client is asked whether they have arrived before it gets more."""
+"""Messages that are read from the store at once."""
+_BATCH: Final = 1_048_576
+"""Octets after which a client is asked whether they have arrived before it gets more."""
 
 
 class OfflineSettings(Settings):
@@ -150,17 +151,30 @@ class Offline(Module):
         """Whether the client has confirmed what it was sent: everything, or what it got before it became
         unavailable."""
         account = session.account
-        last: int | None = None
+        last = sent = size = 0  # the last id, messages and octets since the client confirmed
         while waiting := kept.unsent:
-            page = await self._log.read(account.jid.text, limit=_PAGE, after=last)
+            page = await self._log.read(account.jid.text, limit=_PAGE, after=last or None)
             if session not in account.non_negative:
-                return True
+                break
             if not page:  # somebody else has removed them
                 kept.unsent, kept.count = max(0, kept.unsent - waiting), max(0, kept.count - waiting)
                 continue
-            sent = _write(session, [entry.value for entry in page])
-            last = page[sent - 1].id
-            kept.unsent = max(0, kept.unsent - sent)
+            before = sent
+            for entry in page:
+                written = entry.value.encode()
+                session.write(written)
+                last = entry.id
+                sent += 1
+                size += len(written)
+                if size >= _BATCH:
+                    break
+            kept.unsent = max(0, kept.unsent - (sent - before))
+            if size >= _BATCH or not kept.unsent:
+                if not await self._confirms(session):
+                    return False
+                self._forget(account, last, sent)
+                sent = size = 0
+        if sent:
             if not await self._confirms(session):
                 return False
             self._forget(account, last, sent)
@@ -190,18 +204,6 @@ class Offline(Module):
                 self.host.log.error("offline messages could not be removed", owner=account.jid.text, reason=str(error))
 
         self._log.delete_up_to(account.jid.text, last).add_done_callback(settled)
-
-
-def _write(session: Session, messages: list[str]) -> int:
-    """Send the first of these messages to a client, up to `_BATCH` octets; how many that were."""
-    size = 0
-    for number, message in enumerate(messages, 1):
-        written = message.encode()
-        session.write(written)
-        size += len(written)
-        if size >= _BATCH:
-            return number
-    return len(messages)
 
 
 def _reaches(session: Session, stanza: Element, to: JID) -> bool:

@@ -36,7 +36,9 @@ class VCards(Module):
         """Anybody may ask. An account without a vCard looks like one that doesn't exist."""
         found = None if request.account is None else await self._values.get(request.account.jid.text)
         if found is None:
-            raise StanzaError("item-not-found", "there is no vCard")
+            # XEP-0054, Use Cases: the same for somebody without a vCard as for nobody.
+            own = request.account is not None and request.sender.bare == request.account.jid
+            raise StanzaError("item-not-found" if own else "service-unavailable", "there is no vCard")
         return parse_element(found)
 
     @iq_set(("vCard", NS), to=(Addressee.OWN,))
