@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import subprocess
 import threading
@@ -72,6 +73,18 @@ async def test_a_second_server_is_refused_while_the_first_runs(postgres_url: str
     await first.value("a").set(ALICE, "1")
     await first.close()
     assert await (await open_store(postgres_url, exclusive=True)).value("a").get(ALICE) == "1"
+
+
+async def test_a_server_waits_a_moment_for_one_that_is_going(
+    postgres: Any, postgres_url: str, open_store: Opener
+) -> None:
+    first = await open_store(postgres_url, exclusive=True)
+    opening = asyncio.ensure_future(open_store(postgres_url, exclusive=True))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    while not opening.done() and await asyncio.to_thread(postgres.sql, waiting) == "0":
+        pass
+    await first.close()
+    await (await opening).value("a").set(ALICE, "1")
 
 
 async def test_a_connection_that_was_lost_is_replaced_unnoticed(postgres: Any, store_on_postgres: Store) -> None:

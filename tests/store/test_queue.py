@@ -47,6 +47,7 @@ async def test_what_waits_goes_in_one_transaction(store: Store) -> None:
             store.log("offline").append(ALICE, str(number), stamp=1.0)
             if number % 50 == 0:
                 await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the last turn's batch is handed over too
         assert store.health().waiting == 501
     await store.settled()
     after = store.health()

@@ -19,6 +19,8 @@ LOCK: Final = 0x43686972727570
 
 PATIENCE: Final = 10
 """Seconds that a migration waits for that lock."""
+SERVER_PATIENCE: Final = 2
+"""Seconds that a server waits for it: a connection that it closed just now may still hold it."""
 
 CONNECTING: Final = {
     "connect_timeout": 5,
@@ -129,13 +131,15 @@ class PostgreSQLDatabase(Database):
                 # The lock goes with the connection; so the server must notice soon when we are gone.
                 for parameter, value in ("idle", 15), ("interval", 5), ("count", 3):
                     cursor.execute(f"SET tcp_keepalives_{parameter} = {value}")
-                cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-                if not cursor.fetchone()[0]:
+                cursor.execute(f"SET LOCAL lock_timeout = '{SERVER_PATIENCE}s'")
+                try:
+                    cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+                except psycopg.errors.LockNotAvailable as error:
                     connection.close()
                     raise StoreLocked(
                         f"{self.name}: another server has it open: "
                         "stop that one, or give this one a database of its own"
-                    )
+                    ) from error
         connection.commit()
 
 
