@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,12 @@ class Bystanders:
         self.bob = bob
         self._count = 0
 
+    async def outlast(self, task: asyncio.Task[Any]) -> None:
+        """Chat for a while, during which `task` must not come to its end."""
+        for _ in range(3):
+            await self.chat()
+            assert not task.done()
+
     async def chat(self) -> None:
         """One message each way, on the streams that they have had from the start."""
         self._count += 1
@@ -40,18 +48,19 @@ def bystanders(
     chirrup_server: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> Callable[..., AsyncIterator[Bystanders]]:
     """`async with bystanders(settings, clock=…) as they:` is a server with two who chat; at the end they still do, and
-    the server has logged no error."""
-    from contextlib import asynccontextmanager
+    the server has logged no error but where `errors` are expected."""
 
     @asynccontextmanager
-    async def make(settings: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Bystanders]:
+    async def make(
+        settings: dict[str, Any] | None = None, *, errors: bool = False, **options: Any
+    ) -> AsyncIterator[Bystanders]:
         async with chirrup_server(settings, **options) as server:
             they = Bystanders(server, await server.client("alice"), await server.client("bob"))
             await they.chat()
             yield they
             await they.chat()
-        errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
-        assert not errors
+        logged = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+        assert bool(logged) == errors, logged
 
     return make
 

@@ -223,5 +223,3 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
             case _:
                 changed[place:place] = chance.choice([b"<", b">", b"'", b"&", b"/", b"</", b"]]>", b"\x00", b"\xff"])
     return bytes(changed)
-
-

@@ -36,7 +36,10 @@ def test_a_timer_that_a_timer_starts_runs_in_the_same_leap():
 
 def test_a_cancelled_timer_does_not_run():
     clock, ran = FakeClock(), []
-    clock.call_later(1, lambda: ran.append("ran")).cancel()
+    timer = clock.call_later(1, lambda: ran.append("ran"))
+    assert clock.waiting == 1
+    timer.cancel()
+    assert clock.waiting == 0
     clock.advance(2)
     assert ran == []
 

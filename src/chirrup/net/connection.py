@@ -24,7 +24,18 @@ class Connection(asyncio.Protocol):
     Subclasses implement `opened`, `received`, `lost` and, if they care, `overflowed`.
     """
 
-    __slots__ = ("_congested", "_out", "_paused", "closing", "loop", "peer", "send_buffer_bytes", "tap", "transport")
+    __slots__ = (
+        "_congested",
+        "_is_lost",
+        "_out",
+        "_paused",
+        "closing",
+        "loop",
+        "peer",
+        "send_buffer_bytes",
+        "tap",
+        "transport",
+    )
 
     transport: asyncio.Transport
 
@@ -38,6 +49,7 @@ class Connection(asyncio.Protocol):
         """Sees all octets that come and go, decrypted."""
         self._out: list[bytes] = []
         self._congested = False
+        self._is_lost = False
         self._paused: set[str] = set()
 
     # -- for subclasses
@@ -74,7 +86,9 @@ class Connection(asyncio.Protocol):
         self.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closing = True
+        if self._is_lost:
+            return
+        self._is_lost = self.closing = True
         self._out.clear()
         self.lost(exc)
 
@@ -144,11 +158,18 @@ class Connection(asyncio.Protocol):
     # -- TLS
 
     async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> None:
-        """Flush what is queued, then make the handshake; raises ssl.SSLError or OSError where it fails."""
+        """Flush what is queued, then make the handshake; raises ssl.SSLError or OSError where it fails, which is the
+        end of the connection."""
         self._flush()
-        transport = await self.loop.start_tls(
-            self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds
-        )
-        if transport is None:
-            raise ConnectionResetError("the peer left during the TLS handshake")
+        try:
+            transport = await self.loop.start_tls(
+                self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds
+            )
+            if transport is None:
+                raise ConnectionResetError("the peer left during the TLS handshake")
+        except BaseException as error:
+            self.abort()
+            # asyncio tells nobody of a connection that is lost during the handshake.
+            self.connection_lost(error if isinstance(error, Exception) else None)
+            raise
         self.transport = transport

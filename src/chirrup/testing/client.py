@@ -46,6 +46,7 @@ class TestClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._bottom = writer.transport
         self.parser = StreamParser(Limits())
         self.jid = JID("localhost")
         """The full JID that was bound."""
@@ -101,12 +102,17 @@ class TestClient:
                 events = stream.receive(data)
 
     def _security(self) -> Security | None:
-        tls = cast("ssl.SSLObject | None", self._writer.get_extra_info("ssl_object"))
+        tls = self.tls
         if tls is None:
             return None
         certificate = tls.getpeercert(binary_form=True)
         assert certificate is not None
         return Security(channel_bindings=channel_bindings(tls, certificate))
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The connection's TLS, if it has begun."""
+        return cast("ssl.SSLObject | None", self._writer.get_extra_info("ssl_object"))
 
     # -- sending
 
@@ -114,6 +120,12 @@ class TestClient:
         """Send an element, or text as it stands."""
         data = what.to_bytes() if isinstance(what, Element) else what.encode() if isinstance(what, str) else what
         self._writer.write(data)
+
+    @property
+    def unsent(self) -> int:
+        """Octets that were given to `send` and that the system doesn't take, since the server doesn't read; after
+        STARTTLS, encrypted ones too."""
+        return sum(transport.get_write_buffer_size() for transport in {self._bottom, self._writer.transport})
 
     # -- receiving
 

@@ -34,12 +34,18 @@ class FakeClock:
         heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
         return timer
 
+    @property
+    def waiting(self) -> int:
+        """How many timers have still to run."""
+        return sum(timer.callback is not None for _, _, timer in self._timers)
+
     def advance(self, seconds: float) -> None:
         """Let that much time pass."""
         until = self._now + seconds
         while self._timers and self._timers[0][0] <= until:
             due, _, timer = heapq.heappop(self._timers)
             self._now = max(self._now, due)
-            if timer.callback is not None:
-                timer.callback()
+            callback, timer.callback = timer.callback, None
+            if callback is not None:
+                callback()
         self._now = until
