@@ -20,7 +20,7 @@ async def bind(
     host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool, lang: str = ""
 ) -> Session:
     """A new session of the account `jid`. Raises the StanzaError that the client is answered with."""
-    account = await host.load(jid.local)
+    account = await (host.guest(jid.local) if host.anonymous else host.load(jid.local))
     if account is None:
         raise StanzaError("not-allowed", "the account is gone")
     resource = resource or _made_up()

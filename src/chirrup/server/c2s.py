@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 _HANDSHAKE: Final = 20.0
 """Seconds that a TLS handshake may take."""
 _LONGEST_TAG: Final = 35
+_READ_COST: Final = 64
+"""Octets that a read counts for besides what it brought: a peer that sends single octets makes the most work of each."""
 _FAREWELL: Final = 5.0
 """Seconds that a client has to close its half of the stream after ours (RFC 6120 §4.4)."""
 
@@ -117,7 +119,7 @@ class ClientConnection(Connection):
 
     def received(self, data: bytes) -> None:
         clock = self.server.clock
-        wait = self._allowance.spend(len(data), clock.monotonic())
+        wait = self._allowance.spend(len(data) + _READ_COST, clock.monotonic())
         if wait:
             self.pause_reading("rate")
             clock.call_later(wait, partial(self.resume_reading, "rate"))

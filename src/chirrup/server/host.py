@@ -122,7 +122,7 @@ class Host:
     async def load(self, local: str) -> Account | None:
         """The account of that localpart, brought into memory with what modules need of it; None if there is none."""
         account = self.accounts.get(local)
-        if account is not None:
+        if account is not None or self.anonymous:
             return account
         task = self._loading.get(local)
         if task is None:
@@ -131,8 +131,15 @@ class Host:
         return await asyncio.shield(task)
 
     async def _load(self, local: str) -> Account | None:
-        if not self.anonymous and not await self.store.accounts.exists(self.name, local):
+        if not await self.store.accounts.exists(self.name, local):
             return None
+        return await self._bring_in(local)
+
+    async def guest(self, local: str) -> Account:
+        """The account of somebody who logs in to an anonymous host. It is forgotten with its last session."""
+        return self.accounts.get(local) or await self._bring_in(local)
+
+    async def _bring_in(self, local: str) -> Account:
         account = Account(self, JID.of(local, self.name))
         for handler in self.hooks.account_loading:
             await handler(account)

@@ -52,6 +52,10 @@ class Wire(Protocol):
     def resume_reading(self, why: str) -> None: ...
 
 
+def _nowhere(data: bytes) -> None:
+    """Where a session that has ended writes."""
+
+
 class _Turn:
     """The place of a write among the answers that wait; `over` when it is stored, or its failure was told."""
 
@@ -171,6 +175,9 @@ class Session:
                 self.log.exception("a module failed at the end of a session")
         self.presence = None
         self._unsettled = self._finished = None
+        self.write = _nowhere  # an answer that comes now would stand behind the end of the stream
+        if self.host.anonymous and not account.sessions:
+            self.host.forget(account)
         self.log.info("session ends")
 
     # -- from the client
