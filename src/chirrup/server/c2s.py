@@ -49,7 +49,7 @@ _HANDSHAKE: Final = 20.0
 """Seconds that a TLS handshake may take."""
 _LONGEST_TAG: Final = 35
 _READ_COST: Final = 64
-"""Octets that a read counts for besides what it brought: a peer that sends single octets makes the most work of each."""
+"""Octets that a read counts for besides what it brought: who sends single octets makes the most work of each."""
 _FAREWELL: Final = 5.0
 """Seconds that a client has to close its half of the stream after ours (RFC 6120 §4.4)."""
 
