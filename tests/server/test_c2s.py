@@ -51,6 +51,8 @@ async def test_who_never_begins_tls_is_cut_off_without_a_word(bystanders):
         clock.advance(1)
         assert await silent == b""
         writer.close()
+        while len(they.server.server.connections) > 2:
+            await they.chat()
 
 
 async def test_too_many_connections_are_cut_off_where_tls_comes_first(bystanders):
