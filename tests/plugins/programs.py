@@ -56,7 +56,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start it and wait until it serves. AssertionError with its log where it ends instead."""
-        self._read_up_to = len(self.log)
+        self._read_up_to += len(self.log)
         process = self._popen()
         self.process = process
         out = self._greeting(process)
@@ -107,11 +107,15 @@ class ServerProcess:
 
     @property
     def log(self) -> str:
-        """What it has logged since the last start."""
+        """What it has logged since the last start, as far as that isn't forgotten."""
         try:
             return self._log.read_text()[self._read_up_to :]
         except FileNotFoundError:
             return ""
+
+    def forget_log(self) -> None:
+        """Let what it has logged up to now be as if it were not."""
+        self._read_up_to += len(self.log)
 
     @property
     def complaints(self) -> list[str]:
