@@ -25,6 +25,8 @@ from typing import ClassVar, Final, Never, final
 
 from chirrup.core.errors import AddressError
 
+XEPS: Final = ((106, "1.1.1", "in the library; the server passes on what clients have escaped"),)
+
 MAX_PART_OCTETS: Final = 1023
 """How long a part may be in UTF-8, after preparation (RFC 7622 §3.1)."""
 

@@ -22,6 +22,7 @@ from chirrup.net.certificates import Certificate, KeyPair, ascii_name
 
 ALPN_CLIENT: Final = "xmpp-client"
 """Application protocol of connections from clients (XEP-0368)."""
+XEPS: Final = ((368, "1.1.0", ""),)
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """For TLS 1.2: only forward secrecy with authenticated encryption (RFC 9325 §4.2). TLS 1.3 has nothing else."""

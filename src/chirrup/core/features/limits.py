@@ -11,6 +11,7 @@ from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
 NS: Final = "urn:xmpp:stream-limits:0"
+XEPS: Final = ((478, "0.2.0", "the size of stanzas; nothing is said of silence"),)
 
 
 @dataclass(frozen=True, slots=True)

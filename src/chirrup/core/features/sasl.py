@@ -29,6 +29,7 @@ from chirrup.core.states import SASL, SASL_EXCHANGE, Outcome, Word
 from chirrup.core.xml import Element
 
 CHANNEL_BINDING: Final = "urn:xmpp:sasl-cb:0"
+XEPS: Final = ((440, "1.0.0", ""),)
 
 
 # -- events

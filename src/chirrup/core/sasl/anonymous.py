@@ -9,6 +9,7 @@ from chirrup.core.sasl.base import ClientMechanism, ServerMechanism, Step, Succe
 from chirrup.core.sasl.encoding import decode_utf8
 
 NAME = "ANONYMOUS"
+XEPS: Final = ((175, "1.2", "on hosts that are for guests"),)
 
 MAX_TRACE_CHARACTERS: Final = 255
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from chirrup.core.errors import LocalProtocolError, SASLError
 from chirrup.core.sasl.base import ClientMechanism, NeedIdentity, ServerMechanism, Step, Success
 from chirrup.core.sasl.encoding import decode_utf8
 
 NAME = "EXTERNAL"
+XEPS: Final = ((178, "1.2", "the mechanism; the server asks clients for no certificates yet"),)
 
 
 class ExternalServer(ServerMechanism):

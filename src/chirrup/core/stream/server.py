@@ -31,6 +31,7 @@ SERVER_FEATURES: Final[tuple[Callable[[], ServerFeature], ...]] = (
     ServerLimits,
 )
 """What a server negotiates with its clients, in the order of XEP-0170."""
+XEPS: Final = ((170, "1.0", ""),)
 
 
 @dataclass(frozen=True, slots=True)

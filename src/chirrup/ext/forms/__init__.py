@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 NS: Final = "jabber:x:data"
+XEPS: Final = ((4, "2.13.2", ""), (68, "1.3.0", ""))
 
 FORM_TYPE: Final = "FORM_TYPE"
 """The hidden field that says what a form is about, and so what its fields mean (XEP-0068 §3.1)."""
