@@ -70,3 +70,55 @@ def test_certificates_and_modules_that_cannot_be_used(chirrup: Any, config: Path
     assert first.startswith('chirrup: chirrup.toml:8: hosts."example.org".certificate: ')
     assert second.startswith('chirrup: chirrup.toml:10: hosts."example.org".modules_enabled: ')
     assert "no_such_module" in second
+
+
+def test_which_modules_handle_what(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "modules").mkdir()
+    (elsewhere / "modules" / "early.py").write_text("""
+from chirrup.server import hooks
+from chirrup.server.module import Module
+
+class Early(Module):
+    @hooks.message_unclaimed(before=["offline"])
+    def listen(self, account, stanza, to, origin):
+        return False
+""")
+    (elsewhere / "chirrup.toml").write_text("""
+data = "data"
+modules_folder = "modules"
+[hosts."example.org"]
+modules_enabled = ["early"]
+modules_disabled = ["ping"]
+[hosts."guests.example.org"]
+authentication = "anonymous"
+""")
+    ran = chirrup("check", "hooks")
+    assert (ran.status, ran.err) == (0, "")
+    first, second = ran.out.split("host guests.example.org\n")
+    assert first.startswith("host example.org\n")
+    assert re.search(r"^  message_unclaimed +early\.listen, offline\.keep$", first, re.MULTILINE)
+    assert "urn:xmpp:ping" not in first
+    assert "  iq get <ping xmlns='urn:xmpp:ping'/> to host  ping.pong\n" in second
+    assert "offline" not in second
+    assert not (elsewhere / "data").exists()
+
+
+def test_modules_that_cannot_stand_together(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "modules").mkdir()
+    (elsewhere / "modules" / "ping_too.py").write_text("""
+from chirrup.ext.ping.payloads import Ping
+from chirrup.server.module import Addressee, Module, iq_get
+
+class PingToo(Module):
+    @iq_get(Ping, to=[Addressee.HOST])
+    def pong(self, request):
+        return None
+""")
+    (elsewhere / "chirrup.toml").write_text(
+        'data = "data"\nmodules_folder = "modules"\nhosts.localhost.modules_enabled = ["ping_too"]\n'
+    )
+    ran = chirrup("check", "hooks")
+    assert ran.status == 1
+    assert ran.out == ""
+    assert "ping_too.pong and ping.pong" in ran.err
+    assert "Traceback" not in ran.err

@@ -46,6 +46,15 @@ def check_config(config: ConfigOption = None, data: DataOption = None) -> None:
         print(line)
 
 
+@check.command("hooks")
+def check_hooks(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Print which modules handle what on each host, in their order."""
+    from chirrup.cli.check_hooks import report
+
+    for line in report(load_config(config, data)):
+        print(line)
+
+
 @app.command()
 def status(
     config: ConfigOption = None,

@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from chirrup.core.errors import PayloadError, StanzaError
+from chirrup.core.errors import ChirrupError, PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.stanza import read_error, result
 from chirrup.core.xml import CLIENT, Element
-from chirrup.server.module import Addressee, IQMark, Request
+from chirrup.server.module import Addressee, IQMark, Module, Request
 from chirrup.server.router import bounce
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class IQs:
     # -- registration
 
     def add(self, mark: IQMark, handler: Handler) -> Callable[[], None]:
-        """Register a handler; what is returned takes it away again. ValueError where there is one already."""
+        """Register a handler; what is returned takes it away again. ChirrupError where there is one already."""
         keys = [(*mark.key, addressee) for addressee in mark.addressees]
         for key in keys:
             if key in self._handlers:
                 other = self._handlers[key][0]
-                raise ValueError(
-                    f"both {_describe(handler)} and {_describe(other)} answer {key[0]} {key[2]} in {key[1]}"
+                raise ChirrupError(
+                    f"both {describe(handler)} and {describe(other)} answer {key[0]} {key[2]} in {key[1]}"
                 )
         for key in keys:
             self._handlers[key] = (handler, mark)
@@ -55,7 +55,7 @@ class IQs:
     def described(self) -> list[tuple[str, str, str, str, str]]:
         """Kind, name, namespace, addressee and handler of all that is answered, for `chirrup check hooks`."""
         return sorted(
-            (kind, name, ns, addressee.name, _describe(handler))
+            (kind, name, ns, addressee.name, describe(handler))
             for (kind, ns, name, addressee), (handler, _) in self._handlers.items()
         )
 
@@ -176,5 +176,9 @@ def as_element(answer: Payload | Element | None) -> Element | None:
     return answer.to_element() if isinstance(answer, Payload) else answer
 
 
-def _describe(handler: Handler) -> str:
+def describe(handler: Callable[..., Any]) -> str:
+    """A handler as people know it: by its module's name, and its own."""
+    module = getattr(handler, "__self__", None)
+    if isinstance(module, Module):
+        return f"{module.name()}.{handler.__name__}"
     return getattr(handler, "__qualname__", repr(handler))
