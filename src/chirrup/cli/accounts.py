@@ -37,8 +37,12 @@ def account_jid(config: Config, text: str) -> JID:
 
 @asynccontextmanager
 async def open_store(config: Config) -> AsyncIterator[Store]:
-    """The store, beside a server that may run, as the user whom the data folder belongs to."""
-    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The store, beside a server that may run, as the user whom the data folder belongs to.
+
+    A data folder that isn't there yet is made, and told of: it may be that another one was meant."""
+    if not config.data.is_dir():
+        print(f"making the data folder {config.data}", file=sys.stderr)
+        config.data.mkdir(mode=0o700, parents=True)
     _become_owner(config)
     store = await Store.open(config.store_url)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -39,10 +41,23 @@ def command(config: Config, *words: str) -> str:
     """A command line for the same configuration and data folder, to be shown as a hint."""
     from chirrup.server.config import load
 
-    line = ["chirrup", *words]
+    line = [_program(), *words]
     if config.file and Path(config.file) not in PLACES:
         line += ["--config", config.file]
     if config.data != load(Path(config.file) if config.file else None).data:
-        shown = os.path.relpath(config.data)
-        line += ["--data", str(config.data) if shown.startswith("..") else shown]
+        line += ["--data", _short(config.data)]
     return shlex.join(line)
+
+
+def _program() -> str:
+    """What the command has to be called by here: its path, where the shell wouldn't find it by its name."""
+    called = Path(sys.argv[0])
+    if called.name != "chirrup" or not called.is_file() or shutil.which("chirrup"):
+        return "chirrup"
+    return _short(called.absolute())
+
+
+def _short(path: Path) -> str:
+    """From the working directory, for what is in it."""
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown

@@ -84,8 +84,10 @@ class _Service:
     async def _announce(self) -> None:
         """Say that it runs: to systemd, to the log, and to a person unless the log is for programs."""
         where = _where(self._server.listening)
-        self._log.info("ready", version=__version__, hosts=", ".join(self._config.hosts), listens="; ".join(where))
-        if self._config.log.format == "human" and "NOTIFY_SOCKET" not in os.environ:
+        greets = self._config.log.format == "human" and "NOTIFY_SOCKET" not in os.environ
+        beside = {} if greets and self._config.log.to == "stderr" else {"listens": "; ".join(where)}
+        self._log.info("ready", version=__version__, hosts=", ".join(self._config.hosts), **beside)
+        if greets:
             print(f"Chirrup {__version__} is {self._status()}.", flush=True)
             for line in (*where, *await self._next_steps()):
                 print(f"  {line}", flush=True)
