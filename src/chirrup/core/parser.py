@@ -23,6 +23,8 @@ _MAX_FED: Final = 1_048_576
 prefix, which it doesn't count either."""
 
 _WHITE: Final = b" \t\r\n"
+_TLS_HANDSHAKE: Final = b"\x16"
+"""The first octet of a client that begins with TLS (RFC 8446 §5.1)."""
 _OPENING: Final = re.compile(rb"<([^\0\s/>]+)[\s/>]")
 
 
@@ -115,11 +117,12 @@ class StreamParser:
         """Expat would wait for more after a quotation mark, for one."""
         first = data.lstrip(_WHITE)[:1]
         if first not in (b"", b"<", b"\xef"):
-            raise (
-                _not_utf8()
-                if first in b"\0\xfe\xff"
-                else StreamError("not-well-formed", "an XML stream begins with a tag")
-            )
+            if first in b"\0\xfe\xff":
+                raise _not_utf8()
+            text = "an XML stream begins with a tag"
+            if first == _TLS_HANDSHAKE:
+                text += "; this is TLS, which has a port of its own where it comes first"
+            raise StreamError("not-well-formed", text)
 
     def _check_size(self) -> None:
         if not self._open and self.header is not None:

@@ -153,7 +153,7 @@ class ClientConnection(Connection):
         """End the stream with an error and the connection after it."""
         if self._ending or self.closing:
             return
-        self.log.info("stream ended with an error", condition=error.condition, text=error.text, by="us")
+        self._log_error(error, by="us")
         if self._direct_tls and not self._secure:
             self.abort()  # before TLS nothing can be said
             return
@@ -167,8 +167,14 @@ class ClientConnection(Connection):
 
     def failed(self, error: StreamError) -> None:
         """The client has ended the stream with an error, to which its own end is the answer (RFC 6120 §4.9.1.1)."""
-        self.log.info("stream ended with an error", condition=error.condition, text=error.text, by="the client")
+        self._log_error(error, by="the client")
         self._close_stream()
+
+    def _log_error(self, error: StreamError, *, by: str) -> None:
+        """That the server stops is no news of each stream."""
+        log = self.log.debug if error.condition == "system-shutdown" else self.log.info
+        text = {"text": error.text} if error.text else {}
+        log("stream ended with an error", condition=error.condition, **text, by=by)
 
     def _close_stream(self) -> None:
         """The client has closed its half: close ours."""
@@ -267,8 +273,7 @@ class ClientConnection(Connection):
             case Ready():
                 self._ready(stream)
             case Failed(error=error, received=received):
-                by = "the client" if received else "us"
-                self.log.info("stream ended with an error", condition=error.condition, text=error.text, by=by)
+                self._log_error(error, by="the client" if received else "us")
                 self._send_out(stream)
                 self._finish(linger=not received)
             case Closed():
