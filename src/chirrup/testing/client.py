@@ -192,13 +192,14 @@ class TestClient:
         await self.ask(Element("iq", "jabber:client", Element("ping", "urn:xmpp:ping"), type="get", to=self.jid.domain))
 
     async def end(self) -> StreamError | None:
-        """Wait for the end of the stream: the error that the server gave, or None.
+        """Wait for the end of the stream and close the connection: the error that the server gave, or None.
 
         `parser.ended` then tells whether the server closed the stream, or only the connection."""
         try:
             while True:
                 await self.receive_any()
         except ConnectionError:
+            self._writer.close()
             return self.error
 
     # -- ending
@@ -207,7 +208,6 @@ class TestClient:
         """Close the stream in order."""
         self.send(farewell())
         await self.end()
-        self._writer.close()
 
     def drop(self) -> None:
         """Cut the connection without a word."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ async def run(scenario: Scenario) -> None:
             except (TimeoutError, ConnectionError, StreamError, Refused) as error:
                 why = str(error) or type(error).__name__
                 raise Failure(step, f"{step.client or 'the'} {step.action}: {why}") from error
+        if run.end is not None:
+            await run.end
 
 
 def settings(scenario: Scenario) -> dict[str, Any]:
@@ -66,13 +69,15 @@ class Run:
         self.clock = clock
         self.memory = Memory()
         self.clients: dict[str, TestClient] = {}
+        self.end: asyncio.Task[None] | None = None
+        """The server's, which waits for its clients to take leave."""
 
     async def step(self, step: Step) -> None:
         match step.action:
             case "time passes":
                 await self._pass_time(float(step.argument))
             case "server stops":
-                await self.server.server.stop()
+                self.end = asyncio.create_task(self.server.server.stop())
             case "connects":
                 await self._connect(step)
             case "is refused with":
