@@ -173,3 +173,4 @@ class Connection(asyncio.Protocol):
             self.connection_lost(error if isinstance(error, Exception) else None)
             raise
         self.transport = transport
+        self._paused.clear()  # the new one reads

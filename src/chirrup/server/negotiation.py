@@ -1,0 +1,327 @@
+"""The way of a client's connection to its session: TLS, log-in and binding, as `core.stream` asks for them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+from chirrup.core.errors import LocalProtocolError, StanzaError, StreamError
+from chirrup.core.jid import JID
+from chirrup.core.parser import Limits
+from chirrup.core.stream import (
+    Authenticated,
+    AuthFailed,
+    BindRequest,
+    Closed,
+    EarlyIQ,
+    Event,
+    Failed,
+    HostPolicy,
+    NeedIdentity,
+    NeedKeys,
+    NeedPassword,
+    Opened,
+    Ready,
+    Security,
+    ServerStream,
+    StartTLS,
+)
+from chirrup.net.clock import sleep
+from chirrup.net.tls import certificate_for, channel_bindings
+from chirrup.server.binding import bind
+
+if TYPE_CHECKING:
+    from chirrup.server.c2s import ClientConnection
+    from chirrup.server.host import Host
+    from chirrup.server.listen import Listeners
+
+_HANDSHAKE: Final = 20.0
+"""Seconds that a TLS handshake may take."""
+_LONGEST_TAG: Final = 35
+
+
+class Negotiation:
+    """Does what one stream asks for until it is ready; the connection holds it until then, or until it is gone."""
+
+    __slots__ = (
+        "_asked", "_before_login", "_connection", "_direct_tls", "_early", "_host", "_in_handshake", "_listeners",
+        "_plaintext", "_secure", "_server", "_stream",
+    )  # fmt: skip
+
+    def __init__(
+        self, connection: ClientConnection, listeners: Listeners, *, direct_tls: bool, plaintext: bool
+    ) -> None:
+        """`direct_tls` says that TLS comes before the stream, `plaintext` that there may be none at all."""
+        self._connection = connection
+        self._server = connection.server
+        self._listeners = listeners
+        self._direct_tls = direct_tls
+        self._plaintext = plaintext
+        limits = self._server.config.limits
+        self._before_login = limits.bytes_before_login
+        self._stream = ServerStream(
+            make_id=partial(_make_id, connection.stream_id),
+            make_nonce=_make_nonce,
+            limits=Limits(stanza_bytes=limits.stanza_bytes_before_login),
+            default_host=next(iter(self._server.hosts)),
+        )
+        self._host: Host | None = None
+        self._secure = False
+        self._in_handshake = False
+        self._early: list[bytes] = []
+        self._asked = False  # a question of the stream's is being answered
+
+    def begin(self) -> None:
+        """The connection stands."""
+        self._connection.log.debug("connected", direct_tls=self._direct_tls)
+        if self._direct_tls:
+            self._begin_tls()
+
+    @property
+    def mute(self) -> bool:
+        """Whether nothing can be said yet: where TLS comes first there is no stream before it."""
+        return self._direct_tls and not self._secure
+
+    def farewell(self, error: StreamError) -> bytes:
+        """The last words of a stream that ends with this error."""
+        self._stream.fail(error)
+        return self._stream.take()
+
+    def receive(self, data: bytes) -> None:
+        if self._in_handshake:
+            self._early.append(data)
+            return
+        self._before_login -= len(data)
+        if self._before_login < 0:
+            self._connection.fail(StreamError("policy-violation", "that is too much before a log-in"))
+            return
+        self._act(self._stream.receive(data))
+
+    # -- what happens on the stream
+
+    def _act(self, events: list[Event]) -> None:
+        """Do what the stream's events ask for, then send what it has to say."""
+        for position, event in enumerate(events, 1):
+            if isinstance(event, AuthFailed) and self._slow_down(event, events[position:]):
+                return
+            self._on(event)
+        if not (self._connection.over or self._asked):
+            self._send_out()
+
+    def _send_out(self) -> None:
+        if (out := self._stream.take()) and not self._connection.closing:
+            self._connection.write(out)
+
+    def _on(self, event: Event) -> None:
+        connection = self._connection
+        match event:
+            case Opened():
+                self._accept(event)
+            case StartTLS():
+                self._send_out()
+                self._begin_tls()
+            case NeedKeys() | NeedPassword() | NeedIdentity() | EarlyIQ() | BindRequest():
+                self._wait()
+                self._send_out()
+                self._server.spawn(self._answer(event))
+            case Authenticated(username=username, mechanism=mechanism):
+                connection.log = connection.log.bind(user=username or "anonymous")
+                connection.log.info("authenticated", mechanism=mechanism, secure=self._secure)
+            case Ready():
+                self._send_out()
+                connection.ready(self._stream.parser, self._stream.leftover)
+            case Failed(error=error, received=received):
+                connection.log_error(error, by="the client" if received else "us")
+                self._send_out()
+                connection.finish(linger=not received)
+            case Closed():
+                self._send_out()
+                connection.finish()
+
+    def _wait(self) -> None:
+        """Nothing more is read before a question is answered."""
+        self._asked = True
+        self._connection.pause_reading("asked")
+
+    def _go_on(self) -> None:
+        self._asked = False
+        self._connection.resume_reading("asked")
+
+    def _accept(self, event: Opened) -> None:
+        connection = self._connection
+        host = self._server.hosts.get(event.to)
+        if host is None:
+            self._act(self._stream.fail(StreamError("host-unknown", f"{event.to} isn't served here")))
+            return
+        if self._host is not host:
+            self._host = host
+            connection.log = connection.log.bind(host=host.name)
+        self._act(self._stream.accept(self._policy(host)))
+
+    def _policy(self, host: Host) -> HostPolicy:
+        limits = self._server.config.limits
+        return HostPolicy(
+            domain=host.jid.domain,
+            mechanisms=host.mechanisms,
+            tls=not self._secure,
+            tls_required=not self._plaintext,
+            limits=Limits(stanza_bytes=limits.stanza_bytes),
+            features_before=host.stream_features(logged_in=False, secure=self._secure),
+            features_after=host.stream_features(logged_in=True, secure=self._secure),
+            early_iqs=host.iq.early_namespaces,
+            auth_retries=limits.log_in_attempts - 1,
+        )
+
+    # -- TLS
+
+    def _begin_tls(self) -> None:
+        """From now on nothing is read in the clear; what comes in with the end of the handshake waits for it."""
+        self._connection.pause_reading("handshake")
+        self._in_handshake = True
+        self._server.spawn(self._handshake())
+
+    async def _handshake(self) -> None:
+        connection, stream = self._connection, self._stream
+        try:
+            await connection.start_tls(self._listeners.store.context, server_side=True, seconds=_HANDSHAKE)
+        except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
+            connection.log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
+            return
+        if connection.over:
+            return
+        self._in_handshake = False
+        self._secure = True
+        tls = cast("ssl.SSLObject", connection.transport.get_extra_info("ssl_object"))
+        security = Security(channel_bindings=channel_bindings(tls, certificate_for(tls)))
+        connection.log.debug("TLS", version=tls.version(), cipher=(tls.cipher() or ("",))[0])
+        if self._direct_tls:
+            stream.security = security
+        else:
+            self._act(stream.secured(security))
+        early, self._early = b"".join(self._early), []
+        if early and not connection.over:
+            self.receive(early)
+
+    # -- questions
+
+    async def _answer(self, event: Event) -> None:
+        """Find out what the stream asked, tell it, and go on."""
+        connection, host = self._connection, self._host
+        assert host is not None
+        try:
+            tell = await self._find_out(host, event)
+        except Exception:
+            connection.log.exception("negotiation failed")
+            connection.fail(StreamError("internal-server-error"))
+            return
+        if connection.over:
+            return
+        self._go_on()
+        try:
+            self._act(tell())
+        except LocalProtocolError:
+            connection.log.exception("negotiation failed")
+            connection.fail(StreamError("internal-server-error"))
+
+    async def _find_out(self, host: Host, event: Event) -> Callable[[], list[Event]]:
+        stream, credentials = self._stream, self._server.credentials
+        domain = host.jid.domain
+        match event:
+            case NeedKeys() | NeedPassword() if self._guesses:
+                return lambda: stream.fail(_too_many_failed())
+            case NeedKeys(username=username, algorithm=algorithm):
+                keys = await credentials.keys(domain, username, algorithm)
+                return lambda: stream.keys(keys)
+            case NeedPassword(username=username, password=password):
+                right = await credentials.check(domain, username, password)
+                return lambda: stream.verified(right)
+            case NeedIdentity():
+                return lambda: stream.verified(False)  # clients have no certificates here
+            case EarlyIQ(iq=iq):
+                try:
+                    reply = await host.iq.answer_early(iq, peer=self._connection.peer)
+                except StanzaError as error:
+                    refused = error
+                    return lambda: stream.refuse(refused)
+                return lambda: stream.send(reply)
+            case BindRequest(resource=resource):
+                return await self._bind(host, resource)
+        raise AssertionError(f"nobody answers {event!r}")
+
+    async def _bind(self, host: Host, resource: str | None) -> Callable[[], list[Event]]:
+        stream, connection = self._stream, self._connection
+        identity = stream.identity
+        assert identity is not None
+        account = identity.account
+        if account is None:  # anonymous: an account for this session only (XEP-0175)
+            account = JID.of(secrets.token_hex(8), host.jid.domain)
+        try:
+            session = await bind(
+                host, account, resource, connection,
+                log=connection.log, secure=self._secure, lang=_language(stream.lang),
+            )  # fmt: skip
+        except StanzaError as error:
+            refused = error
+            return lambda: stream.refuse(refused)
+        if connection.over:
+            session.end()
+        else:
+            connection.session = session
+        return lambda: stream.bound(session.jid)
+
+    # -- who guesses
+
+    @property
+    def _guesses(self) -> bool:
+        """Whether so many log-ins have failed from there that no more are tried, be they right."""
+        server = self._server
+        return server.failed_logins.refused(self._connection.peer, server.clock.monotonic()) > 0
+
+    def _slow_down(self, failed: AuthFailed, rest: list[Event]) -> bool:
+        """Note a failed log-in. Where there were many from there it is told late, and what the client sent behind it
+        is read late; where there were too many the stream ends. Says whether one or the other is under way."""
+        server, peer, log = self._server, self._connection.peer, self._connection.log
+        now = server.clock.monotonic()
+        if failed.username is None:  # no guess: the client and the mechanism don't fit
+            log.info("log-in failed", condition=failed.condition, reason=failed.text)
+            return False
+        log.warning("log-in failed", user=failed.username, condition=failed.condition, reason=failed.text)
+        if failed.condition != "not-authorized":
+            return False  # that was no guess
+        server.failed_logins.note(peer, now)
+        if server.failed_logins.refused(peer, now):
+            self._act(self._stream.fail(_too_many_failed()))
+            return True
+        delay = server.failed_logins.delay(peer, now)
+        if delay:
+            self._wait()
+            server.spawn(self._go_on_later(rest, delay))
+        return bool(delay)
+
+    async def _go_on_later(self, events: list[Event], delay: float) -> None:
+        await sleep(self._server.clock, delay)
+        if not self._connection.over:
+            self._go_on()
+            self._act(events)
+
+
+def _make_id(stream_id: str) -> str:
+    """Unpredictable, and with the id by which the log knows the stream at its beginning (RFC 6120 §4.7.3)."""
+    return f"{stream_id}-{secrets.token_hex(8)}"
+
+
+def _make_nonce() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _too_many_failed() -> StreamError:
+    return StreamError("policy-violation", "too many failed log-ins; try again later")
+
+
+def _language(text: str) -> str:
+    """A language tag that may be written on every stanza; "" for what is none (RFC 5646 §2.1)."""
+    return text if len(text) <= _LONGEST_TAG and text.replace("-", "").isalnum() and text.isascii() else ""
