@@ -1,101 +1,101 @@
-"""Runs the benchmark: `python -m bench [SCENARIO …] [--servers …] [--runs N] [--scale X] [--json FILE]`."""
+"""Runs the benchmark, and prints a table of what it found: server CPU time per unit of work, next to other servers."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import fnmatch
-import gc
 import json
-import resource
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-import uvloop
-
-from bench.machine import describe
+from bench import docs, profiling, quick
+from bench.measure import measure
 from bench.peers import Peer
 from bench.peers.chirrup import CHIRRUP
 from bench.peers.ejabberd import EJABBERD
 from bench.peers.prosody import PROSODY
 from bench.peers.relay import RELAY
-from bench.report import Report, Run, table
-from bench.scenarios import Result, Scenario, scenarios
-from chirrup.net import certificates
+from bench.report import Report, heading, start_table, table
+from bench.scenarios import Scenario, scenarios
 
 SERVERS = {peer.name: peer for peer in (CHIRRUP, PROSODY, EJABBERD, RELAY)}
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.quick or options.save_baseline:
+        return quick.compare(save=options.save_baseline)
+    if options.list:
+        print("\n".join(scenarios()))
+        return 0
+    chosen = select(options.scenario, options.scale)
+    if not chosen:
+        print(f"bench: no scenario is called {' or '.join(options.scenario)}; --list tells them", file=sys.stderr)
+        return 2
+    if options.profile:
+        return profiling.profile(chosen, into_docs=options.docs)
+    if options.report:
+        report = Report.from_json(*[json.loads(file.read_text()) for file in options.report])
+    else:
+        peers = present([SERVERS[name] for name in options.servers])
+        if not peers:
+            return 1
+        report = measure(peers, chosen, options.runs)
+    print(f"{heading(report)}\n\n{table(report)}\n\n{start_table(report)}")
+    if options.json:
+        options.json.write_text(json.dumps(report.to_json(), indent=1) + "\n")
+    if options.docs:
+        docs.write(report)
+    return 1 if report.failures else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("scenario", nargs="*", help="names or patterns of scenarios; all if left out")
-    parser.add_argument("--servers", default=",".join(SERVERS), help="which servers, separated by commas")
-    parser.add_argument("--runs", type=int, default=3, help="interleaved runs; the median is reported")
+    parser.add_argument(
+        "--servers", type=_servers, default=list(SERVERS), help=f"which, separated by commas: {', '.join(SERVERS)}"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="interleaved runs; the median is reported (default: 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="how much work, as a factor")
-    parser.add_argument("--json", type=Path, help="write all that was found to this file")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was found to this file")
+    parser.add_argument(
+        "--report", type=Path, action="append", metavar="FILE", help="run nothing: report what such files hold together"
+    )
+    parser.add_argument("--docs", action="store_true", help="put table and chart into docs/performance.md")
+    parser.add_argument("--profile", action="store_true", help="what the scenarios' time goes to in Chirrup (py-spy)")
     parser.add_argument("--list", action="store_true", help="list the scenarios and end")
-    arguments = parser.parse_args()
-    chosen = {
+    parser.add_argument("--quick", action="store_true", help="compare this tree with bench/baseline.json, in a minute")
+    parser.add_argument("--save-baseline", action="store_true", help="as --quick, and keep its figures as the baseline")
+    return parser
+
+
+def _servers(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := [name for name in names if name not in SERVERS]:
+        raise argparse.ArgumentTypeError(f"no server is called {unknown[0]}; there are {', '.join(SERVERS)}")
+    return names
+
+
+def select(patterns: list[str], scale: float) -> dict[str, Scenario]:
+    """The scenarios that fit any of the patterns; all, if there are none."""
+    return {
         name: scenario
-        for name, scenario in scenarios(arguments.scale).items()
-        if not arguments.scenario or any(fnmatch.fnmatch(name, pattern) for pattern in arguments.scenario)
+        for name, scenario in scenarios(scale).items()
+        if not patterns or any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
     }
-    if arguments.list or not chosen:
-        print("\n".join(scenarios()))
-        return
-    peers = [SERVERS[name] for name in arguments.servers.split(",")]
-    missing = [peer.package for peer in peers if peer.version() is None]
-    if missing:
-        sys.exit(f"bench: not installed: {', '.join(missing)}; scripts/bench installs them")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    report = measure(peers, chosen, arguments.runs)
-    print()
-    print(table(report))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report.to_json(), indent=1))
 
 
-def measure(peers: list[Peer], chosen: dict[str, Scenario], runs: int) -> Report:
-    """Each scenario on each server in turn, all that as often as asked for; a fresh server each time."""
-    report = Report(describe(), {peer.name: peer.version() or "" for peer in peers})
-    for number in range(runs):
-        for name, scenario in chosen.items():
-            for peer in peers:
-                if peer.name == "relay" and not name.startswith("chat,"):
-                    continue
-                result, started_in = run(peer, scenario)
-                report.runs.append(Run(name, peer.name, result, started_in))
-                print(
-                    f"run {number + 1}: {name}: {peer.name}: {result.cpu_us:.1f} µs a {result.unit}, "
-                    f"{result.units / result.seconds:,.0f}/s, lost {result.lost}"
-                    + "".join(f", {key} {value:.2f}" for key, value in result.figures.items())
-                    + (" (the generator was the limit of throughput)" if result.generator_was_limit else ""),
-                    file=sys.stderr,
-                    flush=True,
-                )
-    return report
-
-
-def run(peer: Peer, scenario: Scenario) -> tuple[Result, float]:
-    """One scenario on a server that is started for it."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        pair = certificates.make("localhost", folder, time.time())
-        server = peer.start(folder, pair.certificate, pair.key)
-        try:
-            gc.collect()
-            return uvloop.run(_bounded(scenario, server)), server.started_in
-        finally:
-            server.process.stop()
-
-
-async def _bounded(scenario: Scenario, server: object) -> Result:
-    async with asyncio.timeout(600):
-        return await scenario(server)  # type: ignore[arg-type]
+def present(peers: list[Peer]) -> list[Peer]:
+    """Those that are installed; says which aren't."""
+    for peer in peers:
+        if peer.version() is None:
+            print(
+                f"bench: {peer.name} isn't installed and is left out; "
+                f"on Debian 'apt-get install {peer.package}' as root mends that",
+                file=sys.stderr,
+            )
+    return [peer for peer in peers if peer.version() is not None]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,17 +1,16 @@
-"""The load generator's connections: they log in as any client does, then move octets and count stanzas by scanning.
-
-A stanza is counted by its end tag, wherever the octets were cut in two; nothing is parsed.
-"""
+"""The load generator's connections: they log in as any client does, then move octets and count stanzas by scanning."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import ssl
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final, TypeVar, cast
 
+from bench.counting import Counter
 from chirrup.core.features.starttls import ClientStartTLS
+from chirrup.core.sasl import SaltedPasswords
 from chirrup.core.stream import (
     CLIENT_FEATURES,
     AuthFailed,
@@ -31,30 +30,11 @@ from chirrup.core.stream import (
 from chirrup.core.xml import CLIENT, Element
 from chirrup.net.tls import client_context
 
-PASSWORD = "pencils and paper"
-_CONTEXT = client_context(verify=False, alpn=())
-
-
-class Counter:
-    """Counts occurrences of one needle in octets that come in pieces."""
-
-    __slots__ = ("_needle", "_tail", "total")
-
-    def __init__(self, needle: bytes) -> None:
-        self._needle = needle
-        self._tail = b""
-        self.total = 0
-
-    def feed(self, data: bytes) -> int:
-        """How many more there are now."""
-        data = self._tail + data
-        found = data.count(self._needle)
-        self.total += found
-        # The longest rest that could still become the needle, but that doesn't hold a whole one.
-        end = data.rfind(self._needle)
-        rest = data[end + len(self._needle) :] if end >= 0 else data
-        self._tail = rest[-(len(self._needle) - 1) :]
-        return found
+T = TypeVar("T")
+PASSWORD: Final = "pencils and paper"
+MECHANISM: Final = "SCRAM-SHA-256"
+"""The one that all servers are to offer, so that a log-in is the same work everywhere."""
+_CONTEXT: Final = client_context(verify=False, alpn=())
 
 
 class Connection(asyncio.Protocol):
@@ -67,9 +47,8 @@ class Connection(asyncio.Protocol):
         self.on_data: Callable[[bytes], None] = self._negotiate
         self.lost = False
         self._stream: ClientStream | None = None
-        self._done: asyncio.Future[None] = self.loop.create_future()
-        self._register = False
-        self._user = ""
+        self._waiting: asyncio.Future[None] | None = None
+        self._credentials = Credentials()
         self._tls_wait: list[bytes] | None = None
 
     # -- asyncio.Protocol
@@ -82,22 +61,28 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
-        if not self._done.done():
-            self._done.set_exception(exc or ConnectionResetError("the server closed the connection"))
+        self._fail(exc or ConnectionResetError("the server closed the connection"))
 
     # -- log-in
 
-    async def log_in(self, user: str, resource: str = "", *, tls: bool = True, register: bool = False) -> None:
-        """Negotiate as `user`@localhost; with `register` the account is made first, on the same stream."""
-        self._user = user
-        self._register = register
-        credentials = None if register else Credentials(user, PASSWORD)
-        policy = ClientPolicy(credentials, resource, tls_required=tls)
+    async def log_in(
+        self,
+        user: str,
+        resource: str = "",
+        *,
+        tls: bool = True,
+        register: bool = False,
+        salted: SaltedPasswords | None = None,
+    ) -> None:
+        """Negotiate as `user`@localhost; with `register` the account is made first, on the same stream. `salted`
+        remembers what SCRAM derives from the password, which is the client's work and not the server's."""
+        self._credentials = Credentials(user, PASSWORD, mechanisms=(MECHANISM,), salted_passwords=salted)
+        policy = ClientPolicy(None if register else self._credentials, resource, tls_required=tls)
         features = [feature for feature in CLIENT_FEATURES if tls or feature is not ClientStartTLS]
         self._stream = ClientStream("localhost", policy, make_id=_token, make_nonce=_token, features=features)
         self._stream.open()
         self.transport.write(self._stream.take())
-        await self._done
+        await self._wait()
         self._stream = None
 
     def _negotiate(self, data: bytes) -> None:
@@ -121,24 +106,40 @@ class Connection(asyncio.Protocol):
                     if iq.get("type") == "error" and "conflict" not in str(iq):
                         self._fail(RuntimeError(f"registration refused: {iq}"))
                         return
-                    self._act(stream, stream.authenticate(Credentials(self._user, PASSWORD)))
+                    self._act(stream, stream.authenticate(self._credentials))
                 case Ready():
                     self.jid = stream.jid
                     self.on_data = lambda data: None
-                    if not self._done.done():
-                        self._done.set_result(None)
+                    self._resolve()
                 case AuthFailed() | BindRefused() | Failed() | Closed():
                     self._fail(RuntimeError(f"log-in failed: {event}"))
 
     def _registration(self) -> Element:
         query = Element(
-            "query", "jabber:iq:register", Element("username", "", self._user), Element("password", "", PASSWORD)
+            "query",
+            "jabber:iq:register",
+            Element("username", "", self._credentials.username),
+            Element("password", "", PASSWORD),
         )
         return Element("iq", CLIENT, query, type="set", id=_token(), to="localhost")
 
+    async def _wait(self) -> None:
+        """Until `_resolve` or `_fail`. Only one waits at a time."""
+        if self.lost:
+            raise ConnectionResetError("the server closed the connection")
+        self._waiting = self.loop.create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def _resolve(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
     def _fail(self, error: Exception) -> None:
-        if not self._done.done():
-            self._done.set_exception(error)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error)
 
     async def _start_tls(self, stream: ClientStream) -> None:
         try:
@@ -162,16 +163,15 @@ class Connection(asyncio.Protocol):
     async def expect(self, needle: bytes, count: int = 1, *, seconds: float = 60) -> None:
         """Wait until a needle has come that often."""
         counter = Counter(needle)
-        done: asyncio.Future[None] = self.loop.create_future()
 
         def look(data: bytes) -> None:
             counter.feed(data)
-            if counter.total >= count and not done.done():
-                done.set_result(None)
+            if counter.total >= count:
+                self._resolve()
 
         self.on_data = look
         async with asyncio.timeout(seconds):
-            await done
+            await self._wait()
 
     async def settle(self) -> None:
         """Wait until the server has processed all that was sent here."""
@@ -184,20 +184,45 @@ class Connection(asyncio.Protocol):
         self.transport.close()
 
 
-async def connect(port: int, user: str, resource: str = "", *, tls: bool = True, register: bool = False) -> Connection:
+async def connect(
+    port: int,
+    user: str,
+    resource: str = "",
+    *,
+    tls: bool = True,
+    register: bool = False,
+    salted: SaltedPasswords | None = None,
+) -> Connection:
     """A connection that has logged in."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, "127.0.0.1", port)
     async with asyncio.timeout(120):
-        await connection.log_in(user, resource, tls=tls, register=register)
+        await connection.log_in(user, resource, tls=tls, register=register, salted=salted)
     return connection
 
 
-async def in_parallel(jobs: list, most: int = 50) -> list:  # type: ignore[type-arg]
+async def available(
+    port: int, names: list[str], *, tls: bool = True, presence: bool = True, register: bool = True
+) -> list[Connection]:
+    """Clients that are logged in, their accounts made first, and available."""
+    users = await in_parallel([connect(port, name, tls=tls, register=register) for name in names], most=16)
+    if presence:
+        for user in users:
+            user.write(b"<presence/>")
+        await in_parallel([user.settle() for user in users])
+    return users
+
+
+def close(users: list[Connection]) -> None:
+    for user in users:
+        user.close()
+
+
+async def in_parallel(jobs: Iterable[Coroutine[Any, Any, T]], *, most: int = 50) -> list[T]:
     """Run coroutines, so many at once; their results in order."""
     gate = asyncio.Semaphore(most)
 
-    async def run(job):  # type: ignore[no-untyped-def]
+    async def run(job: Coroutine[Any, Any, T]) -> T:
         async with gate:
             return await job
 

@@ -30,6 +30,8 @@ class Running:
     port: int
     started_in: float
     """Seconds from the start of the process until its port was open."""
+    started_with: float
+    """Seconds of CPU time that this took."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ enabled = false
 bytes_per_second = 1000000000
 burst_bytes = 1000000000
 connections_per_address = 100000
-resources_per_account = 1000
+resources_per_account = 10000
+offline_messages = 5000
 seconds_before_login = 600
 [hosts.localhost]
 certificate = "{certificate}"
@@ -42,7 +43,7 @@ def start(folder: Path, certificate: Path, key: Path) -> Running:
     file.write_text(CONFIGURATION.format(folder=folder, port=port, certificate=certificate, key=key))
     command = [sys.executable, "-m", "chirrup", "serve", "--config", str(file)]
     process = Process(command, cwd=folder, log=folder / "output.log")
-    return Running("chirrup", __version__, process, port, process.wait_for_port(port))
+    return Running("chirrup", __version__, process, port, *process.wait_for_port(port))
 
 
 CHIRRUP: Final = Peer("chirrup", "", lambda: __version__, start)

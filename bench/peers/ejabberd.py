@@ -29,6 +29,9 @@ access_rules:
   everybody:
     allow: all
 shaper: {{}}
+shaper_rules:
+  max_user_sessions: 10000
+  max_user_offline_messages: 5000
 modules:
   mod_disco: {{}}
   mod_roster:
@@ -72,7 +75,7 @@ def start(folder: Path, certificate: Path, key: Path) -> Running:
         "-mnesia", "dir", f'"{folder}/mnesia"', "-s", "ejabberd",
     ]  # fmt: skip
     process = Process(command, cwd=folder, env=environment, log=folder / "output.log")
-    return Running("ejabberd", version() or "", process, port, process.wait_for_port(port))
+    return Running("ejabberd", version() or "", process, port, *process.wait_for_port(port))
 
 
 EJABBERD: Final = Peer("ejabberd", "ejabberd", version, start)

@@ -15,6 +15,7 @@ data_path = "{folder}"
 pidfile = "{folder}/prosody.pid"
 modules_enabled = {{
   "disco"; "roster"; "saslauth"; "tls"; "private"; "vcard"; "ping"; "register"; "time"; "uptime"; "version";
+  "lastactivity"; "server_contact_info";
 }}
 modules_disabled = {{ "s2s" }}
 c2s_ports = {{ {port} }}
@@ -25,6 +26,7 @@ allow_registration = true
 c2s_stanza_size_limit = 262144
 storage = "internal"
 authentication = "internal_hashed"
+password_hash = "SHA-256"
 log = {{ warn = "{folder}/prosody.log" }}
 network_backend = "epoll"
 VirtualHost "localhost"
@@ -41,7 +43,7 @@ def start(folder: Path, certificate: Path, key: Path) -> Running:
     file = folder / "prosody.cfg.lua"
     file.write_text(CONFIGURATION.format(folder=folder, port=port, certificate=certificate, key=key))
     process = Process(["prosody", "--config", str(file), "-F"], cwd=folder, log=folder / "output.log")
-    return Running("prosody", version() or "", process, port, process.wait_for_port(port))
+    return Running("prosody", version() or "", process, port, *process.wait_for_port(port))
 
 
 PROSODY: Final = Peer("prosody", "prosody", version, start)

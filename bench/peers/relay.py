@@ -18,7 +18,7 @@ def start(folder: Path, certificate: Path, key: Path) -> Running:
     port = free_port()
     command = [sys.executable, "-m", "bench.relay", str(port), str(certificate), str(key)]
     process = Process(command, cwd=Path(__file__).parents[2], log=folder / "output.log")
-    return Running("relay", uvloop.__version__, process, port, process.wait_for_port(port))
+    return Running("relay", uvloop.__version__, process, port, *process.wait_for_port(port))
 
 
 async def join(server: Running, kind: str, number: int, *, tls: bool) -> Connection:

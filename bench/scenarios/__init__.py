@@ -1,0 +1,43 @@
+"""What is measured: a scenario is given a running server, does its work, and says what it found.
+
+A later one (stream management, archive, rooms, pubsub, federation, WebSocket) is a file here with one function, and
+one entry in `scenarios` below. The function logs its clients in (`bench.client.available`), takes a `Meter` when the
+work that counts begins, counts what arrives with `Counter`, and returns `meter.result(unit, units, lost=…)`. What the
+servers need for it is switched on in bench/peers/, in all of them alike. Nothing else knows the scenarios by name.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bench.scenarios.chat import REALISTIC, SMALL, chat, chat_bare
+from bench.scenarios.idle import idle
+from bench.scenarios.latency import latency
+from bench.scenarios.offline import offline
+from bench.scenarios.presence import presence
+from bench.scenarios.result import Meter, Result, Scenario
+
+__all__ = ["Meter", "Result", "Scenario", "scenarios"]
+
+
+def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
+    """The scenarios by name, in the order in which they are reported; `scale` shrinks or grows the work."""
+
+    def of(count: int) -> int:
+        return max(20, int(count * scale))
+
+    many = partial(chat, pairs=20, window=64, messages=of(60_000))
+    one = partial(chat, pairs=20, window=1, messages=of(30_000))
+    return {
+        "chat, plain": Scenario(partial(many, body=SMALL, tls=False), relay=True),
+        "chat, TLS": Scenario(partial(many, body=SMALL, tls=True), relay=True),
+        "chat, TLS, realistic": Scenario(partial(many, body=REALISTIC, tls=True), relay=True),
+        "chat, plain, one in flight": Scenario(partial(one, body=SMALL, tls=False), relay=True),
+        "chat, TLS, one in flight": Scenario(partial(one, body=SMALL, tls=True), relay=True),
+        "chat to bare JIDs, two clients": Scenario(partial(chat_bare, pairs=20, window=64, messages=of(40_000))),
+        "offline": Scenario(partial(offline, senders=20, messages=of(18_000))),
+        "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),
+        "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000))),
+        "presence": Scenario(partial(presence, users=of(500), contacts=20, changes=10)),
+        "latency at 2,000/s": Scenario(partial(latency, pairs=20, rate=2_000, seconds=10 * scale)),
+    }

@@ -1,0 +1,118 @@
+"""Messages between pairs of accounts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from bench.client import Connection, available, close
+from bench.counting import Counter
+from bench.peers import Running, relay
+from bench.scenarios.result import Meter, Result
+
+BODY: Final = "Shall we meet at the corner at seven?"
+SMALL: Final = "<message to='{to}' type='chat' id='m1'><body>" + BODY + "</body></message>"
+REALISTIC: Final = (
+    "<message to='{to}' type='chat' id='7c2fd6a1-9d3b-4c55-8f0e-4c3a9e5f2b11' xml:lang='en'><body>" + BODY + "</body>"
+    "<active xmlns='http://jabber.org/protocol/chatstates'/><request xmlns='urn:xmpp:receipts'/>"
+    "<markable xmlns='urn:xmpp:chat-markers:0'/>"
+    "<origin-id xmlns='urn:xmpp:sid:0' id='7c2fd6a1-9d3b-4c55-8f0e-4c3a9e5f2b11'/></message>"
+)
+END: Final = b"</message>"
+
+
+class Pair:
+    """A sender that keeps so many messages in flight to a receiver, and counts what arrives there."""
+
+    def __init__(self, sender: Connection, receiver: Connection, message: bytes, window: int, total: int) -> None:
+        self._sender = sender
+        self._message = message
+        self._window = window
+        self._total = total
+        self._sent = 0
+        self._counter = Counter(END)
+        self._done: asyncio.Future[None] = sender.loop.create_future()
+        receiver.on_data = self._received
+
+    @property
+    def received(self) -> int:
+        return self._counter.total
+
+    @property
+    def lost(self) -> int:
+        """How many of those sent haven't arrived. Once a window of them is lost, the pair stands still."""
+        return self._sent - self._counter.total
+
+    def begin(self) -> None:
+        self._send(self._window)
+
+    def _send(self, count: int) -> None:
+        count = min(count, self._total - self._sent)
+        if count:
+            self._sent += count
+            self._sender.write(self._message * count)
+
+    def _received(self, data: bytes) -> None:
+        found = self._counter.feed(data)
+        if found:
+            self._send(found)
+            if self._counter.total >= self._total and not self._done.done():
+                self._done.set_result(None)
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for all, or until nothing has come for that long: those messages are lost."""
+        last = -1
+        while not self._done.done() and last != self._counter.total:
+            last = self._counter.total
+            await asyncio.wait([self._done], timeout=seconds)
+
+
+async def chat(server: Running, *, pairs: int, window: int, messages: int, body: str, tls: bool) -> Result:
+    """Pairs of accounts, messages to full JIDs, so many in flight for each pair."""
+    if server.name == "relay":
+        receivers = [await relay.join(server, "R", n, tls=tls) for n in range(pairs)]
+        senders = [await relay.join(server, "S", n, tls=tls) for n in range(pairs)]
+        return await _chat(server, senders, receivers, [r.jid for r in receivers], window, messages, body)
+    users = await available(server.port, [f"chat{n}" for n in range(2 * pairs)], tls=tls)
+    return await _chat(server, users[:pairs], users[pairs:], [u.jid for u in users[pairs:]], window, messages, body)
+
+
+async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) -> Result:
+    """As `chat`, to bare JIDs whose account has two clients of the same priority; a unit is a message, delivered
+    twice where the server does so."""
+    names = [f"bare{n}" for n in range(2 * pairs)]
+    users = await available(server.port, names, tls=True)
+    second = await available(server.port, names[pairs:], tls=True, register=False)
+    receivers = users[pairs:]
+    addresses = [user.jid.partition("/")[0] for user in receivers]
+    counters = [Counter(END) for _ in second]
+    for connection, counter in zip(second, counters, strict=True):
+        connection.on_data = counter.feed
+    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL)
+    close(second)
+    result.figures["copies"] = 1 + sum(counter.total for counter in counters) / max(1, result.units)
+    return result
+
+
+async def _chat(
+    server: Running,
+    senders: list[Connection],
+    receivers: list[Connection],
+    addresses: list[str],
+    window: int,
+    messages: int,
+    body: str,
+) -> Result:
+    each = messages // len(senders)
+    running = [
+        Pair(sender, receiver, body.format(to=address).encode(), window, each)
+        for sender, receiver, address in zip(senders, receivers, addresses, strict=True)
+    ]
+    meter = Meter(server)
+    for pair in running:
+        pair.begin()
+    await asyncio.gather(*[pair.wait(5) for pair in running])
+    lost = sum(pair.lost for pair in running)
+    result = meter.result("message", sum(pair.received for pair in running), lost=lost)
+    close(senders + receivers)
+    return result

@@ -1,0 +1,64 @@
+"""What one run of a scenario finds, and how it is taken.
+
+Every figure of CPU time is the server's, over the time in which the units were processed; the generator's own is taken
+too, so that it is known when that was the limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from bench.peers import Running
+
+
+@dataclass(slots=True)
+class Result:
+    """What one run of a scenario found."""
+
+    unit: str
+    units: int
+    seconds: float
+    cpu: float
+    """Seconds of the server's CPU time."""
+    generator_cpu: float
+    lost: int = 0
+    peak_memory: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+    """Further figures by name: latencies in ms, KiB a session."""
+
+    @property
+    def cpu_us(self) -> float:
+        """Microseconds of the server's CPU time a unit."""
+        return self.cpu / self.units * 1e6 if self.units else 0.0
+
+    @property
+    def generator_was_limit(self) -> bool:
+        """The generator was busy all the time, and busier than the server: throughput says nothing of the server."""
+        return self.generator_cpu > 0.95 * self.seconds and self.generator_cpu > self.cpu
+
+
+class Meter:
+    """Takes the server's and the generator's CPU time over a stretch of work."""
+
+    def __init__(self, server: Running) -> None:
+        self._server = server
+        self._cpu = server.process.cpu()
+        self._own = time.process_time()
+        self._began = time.perf_counter()
+
+    def result(self, unit: str, units: int, *, lost: int = 0, **figures: float) -> Result:
+        seconds = time.perf_counter() - self._began
+        own = time.process_time() - self._own
+        process = self._server.process
+        return Result(unit, units, seconds, process.cpu() - self._cpu, own, lost, process.peak_memory(), dict(figures))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """An entry of the table."""
+
+    work: Callable[[Running], Awaitable[Result]]
+    relay: bool = False
+    """Whether the bare relay can do it too."""
