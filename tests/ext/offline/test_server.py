@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from chirrup.core.errors import StanzaError, StoreFull
+from chirrup.core.framing import farewell
 from chirrup.core.stanza import error_reply, read_error, result
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.delay import NS as DELAY
 from chirrup.store import Log
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
-
 
 UNHURRIED = {"limits": {"burst_bytes": 100_000_000}}
 """Lets a client send many octets at once."""
@@ -102,6 +102,22 @@ async def test_an_error_confirms_too() -> None:
         juliet.send(error_reply(await question(juliet), StanzaError("service-unavailable")))
         await juliet.settle()
         assert await kept(server) == 0
+
+
+async def test_a_client_that_confirms_and_leaves_in_one_breath_has_confirmed() -> None:
+    async with serve() as server:
+        romeo = await romeo_writes(server, "one", "two")
+        juliet = await arrive(server)
+        answer = result(await question(juliet))
+        juliet.send(answer.to_bytes() + farewell())
+        await juliet.end()
+        await romeo.settle()
+        assert await kept(server) == 0
+        say(romeo, "three")
+        await romeo.settle()
+        juliet = await arrive(server)
+        await confirm(juliet)
+        assert texts(juliet) == ["three"]
 
 
 async def test_the_question_comes_from_the_account_itself() -> None:

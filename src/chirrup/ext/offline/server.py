@@ -30,6 +30,16 @@ class OfflineSettings(Settings):
     """Seconds that a client has to confirm what it was given. Without, the next client of the account gets it again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a client was asked after messages: its answer says that it has them."""
+
+    answer: asyncio.Future[Element]
+    last: int
+    """The id of the last of them."""
+    count: int
+
+
 @dataclass(slots=True, eq=False)
 class Kept:
     """What is kept for an account, and who is getting it. At hand with the account."""
@@ -41,6 +51,8 @@ class Kept:
     unsent: int = 0
     """How many of them it hasn't been sent yet."""
     task: asyncio.Task[None] | None = None
+    question: Question | None = None
+    """What the receiver hasn't answered yet, or has just now."""
 
 
 class Unconfirmed:
@@ -119,6 +131,7 @@ class Offline(Module):
     def left(self, session: Session) -> None:
         kept = session.account.get(Kept)
         if kept.receiver is session and kept.task is not None:
+            self._settle(session.account)  # it may have answered with its last words
             kept.task.cancel()
             kept.receiver = kept.task = None
             self._offer(session.account, *session.account.most_available)
@@ -170,29 +183,32 @@ class Offline(Module):
                     break
             kept.unsent = max(0, kept.unsent - (sent - before))
             if size >= _BATCH or not kept.unsent:
-                if not await self._confirms(session):
+                if not await self._confirms(session, last, sent):
                     return False
-                self._forget(account, last, sent)
                 sent = size = 0
-        if sent:
-            if not await self._confirms(session):
-                return False
-            self._forget(account, last, sent)
-        return True
+        return not sent or await self._confirms(session, last, sent)
 
-    async def _confirms(self, session: Session) -> bool:
-        """Whether the client has what it was sent: it has, when it answers what it was asked after that."""
+    async def _confirms(self, session: Session, last: int, count: int) -> bool:
+        """Ask the client whether it has what it was sent, and forget that when it answers."""
         answer = self.host.iq.ask(session.jid, Ping().to_element(), sender=session.account.jid)
+        session.account.get(Kept).question = Question(answer, last, count)
         timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
         try:
             await asyncio.wait([answer])
-            if answer.cancelled():
-                return False
-            answer.exception()  # an error answers it as well as a result
-            return True
+            return self._settle(session.account)
         finally:
             timer.cancel()
             answer.cancel()
+
+    def _settle(self, account: Account) -> bool:
+        """Forget what the client has answered for; whether it has."""
+        kept = account.get(Kept)
+        question, kept.question = kept.question, None
+        if question is None or not question.answer.done() or question.answer.cancelled():
+            return False
+        question.answer.exception()  # an error answers it as well as a result
+        self._forget(account, question.last, question.count)
+        return True
 
     def _forget(self, account: Account, last: int, count: int) -> None:
         kept = account.get(Kept)
