@@ -25,22 +25,24 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A folder that belongs to whom poezio runs as; below pytest's, root alone could reach it."""
+def home(server: Any) -> Iterator[Path]:
+    """A home with poezio's settings, for whom poezio runs as; below pytest's folder root alone could reach it."""
     with tempfile.TemporaryDirectory(prefix="poezio-") as folder:
-        yield Path(folder)
+        home = Path(folder)
+        settings = home / ".config" / "poezio" / "poezio.cfg"
+        settings.parent.mkdir(parents=True)
+        certificate = shutil.copy(server.certificate, home)
+        settings.write_text(SETTINGS.format(port=server.port, certificate=certificate))
+        if os.geteuid() == 0:
+            for path in (home, *home.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+        yield home
 
 
 @pytest.fixture
-async def poezio(server: Any, terminal: Any, home: Path) -> Any:
-    folder = home / ".config" / "poezio"
-    folder.mkdir(parents=True)
-    certificate = shutil.copy(server.certificate, home)
-    (folder / "poezio.cfg").write_text(SETTINGS.format(port=server.port, certificate=certificate))
+async def poezio(terminal: Any, home: Path) -> Any:
     command = ["poezio"]
     if os.geteuid() == 0:  # it refuses to run as root
-        for path in (home, *home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
         command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
     screen = terminal("alice")
     await screen.run(*command, env={"HOME": str(home), "TERM": "screen-256color"})
@@ -50,7 +52,8 @@ async def poezio(server: Any, terminal: Any, home: Path) -> Any:
 
 async def test_chatting(poezio: Any, online: Any) -> None:
     bob = await online("bob")
-    await poezio.keys("/")  # in the roster, where letters are commands
+    await poezio.keys("/")  # in the roster, where a letter would be a command
+    await poezio.shows("│/")
     await poezio.type("message bob@localhost hello bob")
     said = await bob.next("message", lambda message: message["body"])
     assert said["body"] == "hello bob"

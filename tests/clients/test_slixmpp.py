@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ async def test_becoming_contacts_and_seeing_each_other(online: Any) -> None:
     alice.send_presence_subscription(pto="bob@localhost", ptype="subscribed")
     await bob.next("presence_subscribed")
     await bob.has_online("alice")
+    await asyncio.gather(alice.get_roster(), bob.get_roster())
     assert alice.contact("bob")["subscription"] == bob.contact("alice")["subscription"] == "both"
 
     bob.send_presence(pshow="away", pstatus="at lunch")
