@@ -91,3 +91,19 @@ async def test_an_account_that_was_never_seen_to_leave() -> None:
         store = server.server.store
         await store.submit(lambda rows: store.accounts.within(rows).change("localhost", "juliet", last_logout=None))
         assert await ask(romeo, "juliet@localhost") == "item-not-found"
+
+
+async def test_log_in_and_log_out_are_written_down() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        accounts = server.server.store.accounts
+        begun = clock.time()
+        juliet = await server.client("juliet")
+        known = await accounts.info("localhost", "juliet")
+        assert known is not None
+        assert (known.last_login, known.last_logout) == (begun, None)
+        clock.advance(60)
+        await juliet.close()
+        known = await accounts.info("localhost", "juliet")
+        assert known is not None
+        assert (known.last_login, known.last_logout) == (begun, begun + 60)

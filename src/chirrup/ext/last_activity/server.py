@@ -56,6 +56,12 @@ class LastActivity(Module):
         text = stanza.child_text("status", CLIENT) if stanza.attrs.get("type") == "unavailable" else ""
         session.account.put(LastStatus(text[:_MAX_STATUS]))
 
+    @hooks.session_bound()
+    def note_login(self, session: Session) -> None:
+        if not self.host.anonymous:
+            accounts = self.host.store.accounts
+            self.host.server.spawn(accounts.note_login(self.host.name, session.jid.local, session.since))
+
     @hooks.session_closed()
     def note_logout(self, session: Session) -> None:
         """Write down when an account's last session ends."""
