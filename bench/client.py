@@ -44,7 +44,7 @@ class Connection(asyncio.Protocol):
         self.loop = asyncio.get_running_loop()
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.jid = ""
-        self.on_data: Callable[[bytes], None] = self._negotiate
+        self.on_data: Callable[[bytes], object] = self._negotiate
         self.lost = False
         self._stream: ClientStream | None = None
         self._waiting: asyncio.Future[None] | None = None

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import platform
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 from xml.parsers import expat
@@ -39,7 +39,6 @@ _STANZAS: Final = 1500
 """Deliveries in one stretch of work, about."""
 _SETTINGS: Final = {
     "limits": {"bytes_per_second": 10**9, "burst_bytes": 10**9, "connections_per_address": 1000},
-    "log": {"level": "error"},
 }
 
 Work = Callable[[], Awaitable[int]]
@@ -49,7 +48,7 @@ Work = Callable[[], Awaitable[int]]
 class Wire(asyncio.Transport):
     """A transport that gives what is written to a function."""
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.write = write  # type: ignore[assignment,method-assign]
 
@@ -69,7 +68,7 @@ class Line:
         self.end = ClientConnection(server.server, Listeners(server.server), direct_tls=False, plaintext=True)
         self.client = Connection()
         # Each end is to be done with what it was given before the other one answers.
-        self.client.connection_made(Wire(partial(self.client.loop.call_soon, self.end.data_received)))
+        self.client.connection_made(Wire(lambda data: self.end.loop.call_soon(self.end.data_received, data)))
         self.end.connection_made(Wire(self.client.data_received))
         self.count = 0
 
@@ -80,7 +79,7 @@ class Line:
         self.client.on_data = look
 
 
-async def _line(server: TestServer, jid: str) -> Line:
+async def log_in(server: TestServer, jid: str) -> Line:
     user, _, resource = jid.partition("/")
     await server.add_account(user, PASSWORD)
     line = Line(server)
@@ -90,27 +89,27 @@ async def _line(server: TestServer, jid: str) -> Line:
     return line
 
 
-async def _works(server: TestServer) -> dict[str, Work]:
+async def works(server: TestServer) -> dict[str, Work]:
     """What is measured, by name."""
-    alice = await _line(server, "alice/a-resource")
-    bob = await _line(server, "bob/a-resource")
-    carol = [await _line(server, f"carol/{resource}") for resource in ("phone", "laptop")]
+    alice = await log_in(server, "alice/a-resource")
+    bob = await log_in(server, "bob/a-resource")
+    carol = [await log_in(server, f"carol/{resource}") for resource in ("phone", "laptop")]
     watched = await _watched(server, 20)
     full, bare = bob.client.jid, carol[0].client.jid.partition("/")[0]
     for line in (bob, *carol):
         line.counted(b"</message>")
     return {
-        "chat, 64 a turn": _sending(alice, [bob], SMALL.format(to=full), 64),
-        "chat, 1 a turn": _sending(alice, [bob], SMALL.format(to=full), 1),
-        "chat, realistic, 64 a turn": _sending(alice, [bob], REALISTIC.format(to=full), 64),
-        "chat to a bare JID, two clients": _sending(alice, carol, SMALL.format(to=bare), 32),
-        "presence to 20 contacts": _sending(watched[0], watched[1:], "<presence><show>away</show></presence>", 4),
+        "chat, 64 a turn": sending(alice, [bob], SMALL.format(to=full), 64),
+        "chat, 1 a turn": sending(alice, [bob], SMALL.format(to=full), 1),
+        "chat, realistic, 64 a turn": sending(alice, [bob], REALISTIC.format(to=full), 64),
+        "chat to a bare JID, two clients": sending(alice, carol, SMALL.format(to=bare), 32),
+        "presence to 20 contacts": sending(watched[0], watched[1:], "<presence><show>away</show></presence>", 4),
     }
 
 
 async def _watched(server: TestServer, contacts: int) -> list[Line]:
     """Someone, and contacts who see that one's presence."""
-    lines = [await _line(server, f"contact{number}/a-resource") for number in range(contacts + 1)]
+    lines = [await log_in(server, f"contact{number}/a-resource") for number in range(contacts + 1)]
     someone, *others = lines
     for kind, ask, answer in (("subscribe", others, [someone]), ("subscribed", [someone], others)):
         for line in ask:
@@ -124,7 +123,7 @@ async def _watched(server: TestServer, contacts: int) -> list[Line]:
     return lines
 
 
-def _sending(sender: Line, receivers: list[Line], stanza: str, many: int) -> Work:
+def sending(sender: Line, receivers: list[Line], stanza: str, many: int) -> Work:
     """One client sends so many stanzas in each turn of the loop. RuntimeError if they don't arrive: a figure for work
     that wasn't done is none."""
     data = stanza.encode() * many
@@ -177,12 +176,12 @@ async def _measure() -> dict[str, float]:
         best[name] = min(best.get(name, value), value)
 
     async with serve(_SETTINGS) as server:
-        works = await _works(server)
-        for name in works:
-            await works[name]()
+        measured = await works(server)
+        for work in measured.values():
+            await work()
         gc.collect()
         for _ in range(_ROUNDS):
-            for name, work in works.items():
+            for name, work in measured.items():
                 began = time.process_time_ns()
                 calibrate()
                 keep("calibration", (time.process_time_ns() - began) / 1e3)
@@ -241,4 +240,5 @@ def comparison(known: dict[str, float], found: dict[str, float]) -> tuple[list[s
 
 
 if __name__ == "__main__":
+    logging.getLogger("chirrup").setLevel(logging.ERROR)  # it would warn of the certificate that it makes
     print(json.dumps(uvloop.run(_measure())))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-import uvloop
-
-from bench.client import Connection, client_context
+from bench.client import Connection
 from bench.peers import Peer, Running
 from bench.process import Process, free_port
+from chirrup.net.tls import client_context
+
+_VERSION: Final = f"on uvloop {metadata.version('uvloop')}"
 
 
 def start(folder: Path, certificate: Path, key: Path) -> Running:
     port = free_port()
     command = [sys.executable, "-m", "bench.relay", str(port), str(certificate), str(key)]
     process = Process(command, cwd=Path(__file__).parents[2], log=folder / "output.log")
-    return Running("relay", uvloop.__version__, process, port, *process.wait_for_port(port))
+    return Running("relay", _VERSION, process, port, *process.wait_for_port(port))
 
 
 async def join(server: Running, kind: str, number: int, *, tls: bool) -> Connection:
@@ -34,4 +36,4 @@ async def join(server: Running, kind: str, number: int, *, tls: bool) -> Connect
     return connection
 
 
-RELAY: Final = Peer("relay", "", lambda: uvloop.__version__, start)
+RELAY: Final = Peer("relay", "", lambda: _VERSION, start)

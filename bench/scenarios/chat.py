@@ -67,14 +67,20 @@ class Pair:
             await asyncio.wait([self._done], timeout=seconds)
 
 
-async def chat(server: Running, *, pairs: int, window: int, messages: int, body: str, tls: bool) -> Result:
-    """Pairs of accounts, messages to full JIDs, so many in flight for each pair."""
+async def chat(
+    server: Running, *, pairs: int, window: int, messages: int, body: str, tls: bool, patience: float = 5
+) -> Result:
+    """Pairs of accounts, messages to full JIDs, so many in flight for each pair.
+
+    After `patience` seconds in which nothing arrives, what is missing is lost."""
     if server.name == "relay":
         receivers = [await relay.join(server, "R", n, tls=tls) for n in range(pairs)]
         senders = [await relay.join(server, "S", n, tls=tls) for n in range(pairs)]
-        return await _chat(server, senders, receivers, [r.jid for r in receivers], window, messages, body)
+        return await _chat(server, senders, receivers, [r.jid for r in receivers], window, messages, body, patience)
     users = await available(server.port, [f"chat{n}" for n in range(2 * pairs)], tls=tls)
-    return await _chat(server, users[:pairs], users[pairs:], [u.jid for u in users[pairs:]], window, messages, body)
+    return await _chat(
+        server, users[:pairs], users[pairs:], [u.jid for u in users[pairs:]], window, messages, body, patience
+    )
 
 
 async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) -> Result:
@@ -88,7 +94,7 @@ async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) 
     counters = [Counter(END) for _ in second]
     for connection, counter in zip(second, counters, strict=True):
         connection.on_data = counter.feed
-    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL)
+    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5)
     close(second)
     result.figures["copies"] = 1 + sum(counter.total for counter in counters) / max(1, result.units)
     return result
@@ -102,6 +108,7 @@ async def _chat(
     window: int,
     messages: int,
     body: str,
+    patience: float,
 ) -> Result:
     each = messages // len(senders)
     running = [
@@ -111,7 +118,7 @@ async def _chat(
     meter = Meter(server)
     for pair in running:
         pair.begin()
-    await asyncio.gather(*[pair.wait(5) for pair in running])
+    await asyncio.gather(*[pair.wait(patience) for pair in running])
     lost = sum(pair.lost for pair in running)
     result = meter.result("message", sum(pair.received for pair in running), lost=lost)
     close(senders + receivers)

@@ -13,6 +13,8 @@ from bench.scenarios.result import Meter, Result
 _EACH = 900
 """Messages for one account: fewer than any of the servers keeps."""
 _BATCH = 10
+_PATIENCE = 10.0
+"""Seconds without a message after which the rest is lost."""
 
 
 async def offline(server: Running, *, senders: int, messages: int) -> Result:
@@ -29,7 +31,8 @@ async def offline(server: Running, *, senders: int, messages: int) -> Result:
     result = meter.result("message", each * senders)
     close(users)
     meter = Meter(server)
-    counts = await asyncio.gather(*[_fetch(server, name) for name in aways])
+    shares = [min(_EACH, each - number // senders * _EACH) for number in range(len(aways))]
+    counts = await asyncio.gather(*[_fetch(server, name, share) for name, share in zip(aways, shares, strict=True)])
     result.lost = each * senders - sum(counts)
     result.figures["µs handing over"] = meter.result("message", max(1, sum(counts))).cpu_us
     return result
@@ -41,21 +44,28 @@ async def _send(user: Connection, aways: list[str], each: int) -> None:
         await user.settle()
 
 
-async def _fetch(server: Running, name: str) -> int:
-    """Log in, become available, answer what the server asks, and count messages until none has come for a second."""
+async def _fetch(server: Running, name: str, share: int) -> int:
+    """Log in, become available, answer what the server asks, and count messages until all are there, or none has come
+    for a while."""
     away = await connect(server.port, name)
     counter, answers = Counter(END), Answers()
+    complete = away.loop.create_future()
 
     def look(data: bytes) -> None:
         counter.feed(data)
         if answer := answers.feed(data):
             away.write(answer)
+        if counter.total >= share and not complete.done():
+            complete.set_result(None)
 
     away.on_data = look
     away.write(b"<presence/>")
     before = -1
-    while counter.total != before:
+    while counter.total != before and not complete.done():
         before = counter.total
-        await asyncio.sleep(1)
+        await asyncio.wait([complete], timeout=_PATIENCE)
+    await asyncio.sleep(0.5)  # the server may still ask whether the last ones have arrived
+    away.write(b"<presence type='unavailable'/>")
+    await away.settle()
     away.close()
     return counter.total
