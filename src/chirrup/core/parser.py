@@ -22,6 +22,9 @@ _MAX_FED: Final = 1_048_576
 """Distinct names of elements and attributes, or octets, after which expat is replaced: it never forgets a name, nor a
 prefix, which it doesn't count either."""
 
+_TEXT_BUFFER: Final = 2_048
+"""Octets in which expat joins pieces of text. Each parser has as many, also while its stream is idle."""
+
 _WHITE: Final = b" \t\r\n"
 _TLS_HANDSHAKE: Final = b"\x16"
 """The first octet of a client that begins with TLS (RFC 8446 §5.1)."""
@@ -158,16 +161,24 @@ class StreamParser:
             f" xmlns{prefix and f':{prefix}'}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items()
         )
         opening = b"<%b%b>" % (self._opening, declared.encode())
-        old, self._expat = self._expat, self._make_expat()
-        old.StartElementHandler = old.EndElementHandler = old.CharacterDataHandler = None  # they know it: a cycle
+        self.discard()
+        self._expat = self._make_expat()
         self._open = False
         self._fed = self._start = len(opening)
         self._expat.Parse(opening, False)
         self._fed += len(unfinished)
         self._expat.Parse(unfinished, False)
 
+    def discard(self) -> None:
+        """Nothing more is to be parsed: expat's memory is freed at once. Otherwise it waits for the garbage collector,
+        as expat and its handlers know each other."""
+        old = self._expat
+        old.StartElementHandler = old.EndElementHandler = old.CharacterDataHandler = None
+        old.StartNamespaceDeclHandler = None
+
     def _make_expat(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("UTF-8", "}")
+        parser.buffer_size = _TEXT_BUFFER
         parser.buffer_text = True
         if self.header is None:
             parser.StartNamespaceDeclHandler = self._declare

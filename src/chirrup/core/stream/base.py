@@ -231,6 +231,7 @@ class Stream:
                 self._element_came(element)
 
     def _restart(self, limits: Limits) -> None:
+        self.parser.discard()
         self.parser = StreamParser(limits)
         self._opened, self._fresh = False, True
 
