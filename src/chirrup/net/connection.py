@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import Final, Protocol, cast
+from collections.abc import Awaitable, Coroutine, Generator
+from functools import partial
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+T = TypeVar("T")
 
 _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 300), (socket.TCP_KEEPINTVL, 60), (socket.TCP_KEEPCNT, 4))
 """A peer that vanished without a word is noticed after nine minutes."""
@@ -115,12 +119,14 @@ class Connection(asyncio.Protocol):
             out.clear()
             return
         data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        # What is written at one time may be more than that: the peer had no chance to read it yet.
+        if self._congested and self.transport.get_write_buffer_size() + len(data) > self.send_buffer_bytes:
+            self.overflowed()
+            return
         if self.tap is not None:
             self.tap.sent(data)
         self.transport.write(data)
-        out.clear()
-        if self._congested and self.transport.get_write_buffer_size() > self.send_buffer_bytes:
-            self.overflowed()
 
     def close(self) -> None:
         """Write what is queued, then close."""
@@ -157,15 +163,22 @@ class Connection(asyncio.Protocol):
 
     # -- TLS
 
-    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> None:
-        """Flush what is queued, then make the handshake; raises ssl.SSLError or OSError where it fails, which is the
-        end of the connection."""
+    def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> Awaitable[None]:
+        """Flush what is queued, then make the handshake; what is returned raises ssl.SSLError or OSError where it
+        fails, which is the end of the connection.
+
+        It begins at once: not one octet more is given to `received` in the clear, not even by uvloop, which reads
+        before the next task runs. What it gets from now on is decrypted, and may come before this has been awaited."""
         self._flush()
+        begun = _Begun(
+            self.loop.start_tls(self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds)
+        )
+        return self._finish_tls(begun)
+
+    async def _finish_tls(self, begun: Awaitable[asyncio.Transport | None]) -> None:
         try:
-            transport = await self.loop.start_tls(
-                self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds
-            )
-            if transport is None:
+            transport = await begun
+            if transport is None or transport.is_closing():
                 raise ConnectionResetError("the peer left during the TLS handshake")
         except BaseException as error:
             self.abort()
@@ -174,3 +187,25 @@ class Connection(asyncio.Protocol):
             raise
         self.transport = transport
         self._paused.clear()  # the new one reads
+
+
+class _Begun(Generic[T]):
+    """A coroutine that has taken its first step already, and takes the others when awaited."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._awaited = coroutine.send(None)
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        awaited = self._awaited
+        while True:
+            try:
+                sent = yield awaited
+            except BaseException as error:
+                step = partial(self._coroutine.throw, error)
+            else:
+                step = partial(self._coroutine.send, sent)
+            try:
+                awaited = step()
+            except StopIteration as end:
+                return cast("T", end.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -180,14 +180,14 @@ class Negotiation:
 
     def _begin_tls(self) -> None:
         """From now on nothing is read in the clear; what comes in with the end of the handshake waits for it."""
-        self._connection.pause_reading("handshake")
         self._in_handshake = True
-        self._server.spawn(self._handshake())
+        begun = self._connection.start_tls(self._listeners.store.context, server_side=True, seconds=_HANDSHAKE)
+        self._server.spawn(self._handshake(begun))
 
-    async def _handshake(self) -> None:
+    async def _handshake(self, begun: Awaitable[None]) -> None:
         connection, stream = self._connection, self._stream
         try:
-            await connection.start_tls(self._listeners.store.context, server_side=True, seconds=_HANDSHAKE)
+            await begun
         except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
             connection.log.info("TLS handshake failed", reason=str(error) or type(error).__name__)
             return
