@@ -36,8 +36,8 @@ def measure(peers: list[Peer], chosen: dict[str, Scenario], runs: int) -> Report
                 try:
                     result, server = run(peer, scenario)
                 except (OSError, RuntimeError, TimeoutError) as error:
-                    report.failures.append(f"{line}: {type(error).__name__} {error}")
-                    _say(report.failures[-1])
+                    _say(f"{line}: failed: {type(error).__name__} {error}")
+                    report.failures.append(" ".join([f"{line}: {type(error).__name__}", *str(error).splitlines()[-1:]]))
                     continue
                 report.runs.append(Run(name, peer.name, result, server.started_in, server.started_with))
                 _say(f"{line}: {_summary(result)}")

@@ -17,7 +17,7 @@ _VERSION: Final = f"on uvloop {metadata.version('uvloop')}"
 
 
 def start(folder: Path, certificate: Path, key: Path) -> Running:
-    port = free_port()
+    port = free_port(count=2)
     command = [sys.executable, "-m", "bench.relay", str(port), str(certificate), str(key)]
     process = Process(command, cwd=Path(__file__).parents[2], log=folder / "output.log")
     return Running("relay", _VERSION, process, port, *process.wait_for_port(port))
