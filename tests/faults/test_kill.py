@@ -1,8 +1,8 @@
 """Acknowledged means stored: the server is killed with SIGKILL while clients write to people who are away.
 
-A message counts as acknowledged when the server answered a ping that was sent behind it. After the kill the server starts
-on the same data, everybody who was away comes, and every message that was acknowledged has to be among what they get, in
-the order in which its sender wrote it. CHIRRUP_FAULT_ROUNDS sets how often, CHIRRUP_FAULT_SEED repeats a run.
+A message counts as acknowledged when the server answered a ping that was sent behind it. After the kill the server
+starts on the same data, everybody who was away comes, and every message that was acknowledged has to be among what they
+get, in the order in which its sender wrote it. CHIRRUP_FAULT_ROUNDS sets how often, CHIRRUP_FAULT_SEED repeats a run.
 """
 
 from __future__ import annotations
