@@ -247,6 +247,73 @@ def test_one_serialisation_serves_many_receivers(attributes):
     assert stanza.attrs == attributes
 
 
+# what came from a stream
+
+
+INSIDE = "<body>one</body><x  xmlns='urn:x'/><y xmlns='urn:y'></y>"
+
+
+@pytest.fixture
+def came():
+    """A stanza of which a part is written in a way that isn't ours."""
+    (stanza,) = received(f"<message to='a@b'>{INSIDE}</message>".encode())
+    assert stanza.to_bytes() == f"<message to='a@b'>{INSIDE}</message>".encode()
+    return stanza
+
+
+CHANGES = {
+    "append": lambda stanza: stanza.append(Element("z", "urn:z")),
+    "c": lambda stanza: stanza.c("z", "urn:z", "two"),
+    "t": lambda stanza: stanza.t("two"),
+    "remove": lambda stanza: stanza.remove("x", "urn:x"),
+    "children": lambda stanza: setattr(stanza, "children", stanza.children[1:]),
+    "no children": lambda stanza: setattr(stanza, "children", []),
+    "insert": lambda stanza: stanza.children.insert(0, "two"),
+    "swap": lambda stanza: stanza.children.reverse(),
+    "replace": lambda stanza: stanza.children.__setitem__(0, Element("body", CLIENT, "two")),
+    "clear": lambda stanza: stanza.children.clear(),
+    "ns": lambda stanza: setattr(stanza, "ns", "urn:z"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_stanza_that_was_changed_is_written_as_it_is_now(came, change):
+    copy = came.copy()
+    change(copy)
+    assert copy != came
+    assert INSIDE not in copy.to_bytes().decode().replace("to='a@b'", "")
+    assert received(copy.to_bytes()) == [copy]
+    assert INSIDE in came.to_bytes().decode()
+    change(came)
+    assert came == copy
+    assert received(came.to_bytes()) == [came]
+
+
+def test_name_and_attributes_may_change(came):
+    copy = came.copy().set("to", None).set("urn:z}a", "'").set(XML_LANG, "<")
+    copy.name = "headline"
+    assert INSIDE in copy.to_bytes().decode()
+    assert received(copy.to_bytes()) == [copy]
+    assert came.attrs == {"to": "a@b"}
+
+
+def test_an_attribute_that_xml_cannot_write_is_found_out(came):
+    with pytest.raises(LocalProtocolError):
+        came.set("id", "\0").to_bytes()
+
+
+def test_a_stanza_that_came_may_go_on_inside_another(came):
+    outer = Element("message", CLIENT, Element("forwarded", "urn:xmpp:forward:0", came))
+    assert received(outer.to_bytes()) == [outer]
+    assert outer.first.child("message", CLIENT) is came
+    assert parse_element(str(came)) == came
+
+
+def test_one_serialisation_of_what_came_serves_many_receivers(came):
+    before, after = splice_to(came)
+    assert received(before + b" to='c@d'" + after) == [came.copy().set("to", "c@d")]
+
+
 # any element
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=FORBIDDEN), max_size=20)

@@ -13,7 +13,7 @@ from typing import Final
 from xml.parsers import expat
 
 from chirrup.core.errors import StreamError
-from chirrup.core.xml import CLIENT, Element, escape_attribute
+from chirrup.core.xml import CLIENT, Element, Received, escape_attribute
 
 CONTENT_NAMESPACES: Final = frozenset({CLIENT, "jabber:server", "jabber:component:accept"})
 
@@ -22,6 +22,9 @@ _MAX_FED: Final = 1_048_576
 """Distinct names of elements and attributes, or octets, after which expat is replaced: it never forgets a name, nor a
 prefix, which it doesn't count either."""
 
+_FEW: Final = 3
+"""So few elements are written one by one as quickly as copied."""
+_USUAL_PREFIXES: Final = frozenset({"", "stream"})
 _TEXT_BUFFER: Final = 2_048
 """Octets in which expat joins pieces of text. Each parser has as many, also while its stream is idle."""
 
@@ -62,6 +65,8 @@ class StreamParser:
         self._fed = 0  # octets given to this expat parser
         self._start = 0  # octet at which what is being read began
         self._open = False  # inside a first-level element
+        self._data = b""  # what expat is reading
+        self._base = 0  # octets that it was given before
         self.ready: list[Element] = []
         """First-level elements that are whole and were not returned, because a fault came behind them."""
         self._content_ns = CLIENT
@@ -91,8 +96,10 @@ class StreamParser:
         try:
             if not self._fed:
                 self._check_first(data or self._held)
+            self._data, self._base = data, self._fed
             self._fed += len(data)
             self._expat.Parse(data, False)
+            self._data = b""
             if self._held and self.header is not None and self._between:
                 self._held = self._held.lstrip(_WHITE)
             if self._fed - self._start + len(self._held) > self.limits.stanza_bytes:
@@ -215,10 +222,11 @@ class StreamParser:
         stack: list[Element] = []
         current: Element | None = None
         elements = 0
+        few = max_elements  # stanzas of more elements keep their octets; which, the header says
         outside = True  # the stream's own start tag is still to come
 
         def start(tag: str, attrs: dict[str, str]) -> None:
-            nonlocal current, elements, outside, known
+            nonlocal current, elements, few, known, outside
             element = new(Element)
             element.name, element.ns = known(tag) or _split(tag, self._content_ns)
             element.attrs = attrs
@@ -238,6 +246,8 @@ class StreamParser:
                 if self.header is None:
                     self._begin(element)
                     known = _NAMES[self._content_ns].get
+                if self.prefixes.get("") == CLIENT and self.prefixes.keys() <= _USUAL_PREFIXES:
+                    few = _FEW
                 return
             else:
                 elements = 1
@@ -250,8 +260,11 @@ class StreamParser:
             if stack:
                 current = stack.pop()
             elif current is not None:
-                if parser.CurrentByteIndex - self._start > max_bytes:
+                at = parser.CurrentByteIndex
+                if at - self._start > max_bytes:
                     raise self._too_big()
+                if elements > few and self._start >= self._base:
+                    current = Received(current, self._data[self._start - self._base : at - self._base])
                 self.ready.append(current)
                 self._open = False
                 current = None

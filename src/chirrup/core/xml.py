@@ -10,6 +10,7 @@ inside; what is written for a stream leaves the content namespace out, because t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, Self
 
@@ -110,8 +111,8 @@ class Element:
         if ns is None:
             ns = self.ns
         for child in self.children:
-            if type(child) is Element and child.name == name and child.ns == ns:
-                return child
+            if type(child) is not str and child.name == name and child.ns == ns:  # type: ignore[union-attr]
+                return child  # type: ignore[return-value]
         return None
 
     def child_text(self, name: str, ns: str | None = None, default: str = "") -> str:
@@ -175,6 +176,48 @@ class Element:
         return serialise(self, CLIENT).encode()
 
 
+class Received(Element):
+    """A first-level element that a stream brought, with its octets.
+
+    While it has the children that it came with, what its sender wrote between its tags is written again as it stands,
+    and only the start tag anew. To change something inside a child, put a changed copy in the child's place: the child
+    itself is shared with every copy of the stanza, and changes of it in place aren't written.
+    """
+
+    __slots__ = ("_came", "_octets")
+
+    def __init__(self, element: Element, octets: bytes) -> None:
+        """`element`, whose attributes and children this one takes, and how it stood, up to its end tag, in a stream
+        whose header declared `jabber:client` as default and no prefix but `stream`."""
+        self.name = element.name
+        self.ns = element.ns
+        self.attrs = element.attrs
+        self.children = element.children
+        self._came = element.children.copy()
+        self._octets = octets
+
+    def copy(self) -> Received:
+        new = Received(self, self._octets)
+        new.attrs = self.attrs.copy()
+        new.children = self.children.copy()
+        new._came = self._came
+        return new
+
+    def to_bytes(self) -> bytes:
+        octets = self._octets
+        if self.children == self._came and self.ns == CLIENT and octets.find(b"stream:") < 0:
+            tag = _PLAIN_TAG.match(octets)
+            if tag is not None:
+                out = [f"<{self.name}"]
+                _write_attributes(self.attrs, out)
+                return b"%b>%b</%b>" % ("".join(out).encode(), octets[tag.end() :], self.name.encode())
+        return serialise(self, CLIENT).encode()
+
+
+_PLAIN_TAG: Final = re.compile(rb"""<\w++(?:\s++(?:to|from|id|type|xml:lang)\s*+=\s*+(?:'[^']*+'|"[^"]*+"))*+\s*+>""")
+"""A start tag that declares nothing that could be used inside."""
+
+
 def _joined(children: list[Element | str]) -> list[Element | str]:
     """Children with neighbouring strings joined and empty ones left out, as XML can't tell them apart."""
     joined: list[Element | str] = []
@@ -215,13 +258,8 @@ def _write(element: Element, ns: str, out: list[str]) -> None:
             out.append(f"<{name} xmlns='{escape_attribute(own)}'")
     else:
         out.append(f"<{name}")
-    for key, value in element.attrs.items():
-        if "}" in key:
-            out.append(_prefixed(key, value, f"a{list(element.attrs).index(key)}"))
-        elif value.isprintable() and not ("'" in value or "&" in value or "<" in value):
-            out.append(f" {key}='{value}'")
-        else:
-            out.append(f" {key}='{escape_attribute(value)}'")
+    if element.attrs:
+        _write_attributes(element.attrs, out)
     children = element.children
     if not children:
         out.append("/>")
@@ -237,11 +275,24 @@ def _write(element: Element, ns: str, out: list[str]) -> None:
     out.append(f"</{name}>")
 
 
-def _prefixed(key: str, value: str, prefix: str) -> str:
+def _write_attributes(attrs: dict[str, str], out: list[str]) -> None:
+    for key, value in attrs.items():
+        plain = value.isprintable() and not ("'" in value or "&" in value or "<" in value)
+        written = value if plain else escape_attribute(value)
+        if "}" not in key:
+            out.append(f" {key}='{written}'")
+        elif key == XML_LANG:
+            out.append(f" xml:lang='{written}'")
+        else:
+            out.append(_prefixed(key, written, f"a{list(attrs).index(key)}"))
+
+
+def _prefixed(key: str, written: str, prefix: str) -> str:
+    """An attribute in a namespace; its value is escaped already."""
     ns, _, name = key.rpartition("}")
     if ns == XML:
-        return f" xml:{name}='{escape_attribute(value)}'"
-    return f" xmlns:{prefix}='{escape_attribute(ns)}' {prefix}:{name}='{escape_attribute(value)}'"
+        return f" xml:{name}='{written}'"
+    return f" xmlns:{prefix}='{escape_attribute(ns)}' {prefix}:{name}='{written}'"
 
 
 _FORBIDDEN: Final = frozenset(
