@@ -10,7 +10,7 @@ import pytest
 from slixmpp import ClientXMPP
 from tests.plugins.programs import ServerProcess
 
-TIMEOUT = 10.0
+TIMEOUT = 20.0
 ACCOUNTS = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
 PLUGINS = ("xep_0012", "xep_0030", "xep_0049", "xep_0054", "xep_0077", "xep_0092", "xep_0199", "xep_0202", "xep_0203")
 EVENTS = (

@@ -23,7 +23,7 @@ def send(server: Any, tmp_path: Path) -> Callable[..., Awaitable[tuple[int, str]
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env={"HOME": str(tmp_path), "SSL_CERT_FILE": str(trust or server.certificate)},
         )  # fmt: skip
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             out, _ = await process.communicate(text.encode())
         return process.returncode, out.decode()
 

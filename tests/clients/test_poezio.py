@@ -54,7 +54,9 @@ async def test_chatting(poezio: Any, online: Any) -> None:
     bob = await online("bob")
     await poezio.keys("/")  # in the roster, where a letter would be a command
     await poezio.shows("│/")
-    await poezio.type("message bob@localhost hello bob")
+    await poezio.keys("message bob@localhost hello bob")
+    await poezio.shows("│/message bob@localhost hello bob")  # keys that come with others are a paste
+    await poezio.enter()
     said = await bob.next("message", lambda message: message["body"])
     assert said["body"] == "hello bob"
     said.reply("hello alice").send()

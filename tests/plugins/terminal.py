@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 """Seconds after which a text isn't waited for any more: a fault, never a measurement."""
 _LOOK = 0.05
 """Seconds between two looks at a screen: nothing tells when it changes."""
@@ -35,11 +35,14 @@ class Terminal:
     async def type(self, line: str) -> None:
         """Type a line, and Enter."""
         await self.keys(line)
-        await self._do("send-keys", "Enter")
+        await self.enter()
 
     async def keys(self, characters: str) -> None:
         """Type some characters."""
         await self._do("send-keys", "-l", characters)
+
+    async def enter(self) -> None:
+        await self._do("send-keys", "Enter")
 
     async def screen(self) -> str:
         """What is on the screen now, without blanks at the ends of lines."""
