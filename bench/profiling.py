@@ -28,6 +28,8 @@ _PARTS: Final = (
     (r"/chirrup/store/|sqlalchemy|sqlite3", "the store: `store`, SQLAlchemy, SQLite"),
 )
 _LOOP: Final = "the event loop: reading, decrypting and handshakes in uvloop, OpenSSL, the kernel"
+_WAITING: Final = re.compile(r"^(_worker|WriteQueue\._work|Condition\.wait|wait|Queue\.get|get) \(")
+"""Innermost frames of threads that have nothing to do, which py-spy doesn't always see."""
 _FRAME: Final = re.compile(r"^(?P<name>.*) \((?P<file>.*?)(?::\d+)?\)$")
 
 
@@ -54,7 +56,7 @@ def _sample(spy: str, scenario: Scenario) -> dict[str, int]:
         stacks = Path(folder, "stacks.txt")
 
         async def watched(server: Running) -> Result:
-            command = [spy, "record", "--rate", "500", "--format", "raw", "--output", str(stacks)]
+            command = [spy, "record", "--rate", "500", "--full-filenames", "--format", "raw", "--output", str(stacks)]
             command += ["--pid", str(server.process.pid)]
             null = asyncio.subprocess.DEVNULL
             watcher = await asyncio.create_subprocess_exec(*command, stdout=null, stderr=null)
@@ -72,7 +74,8 @@ def _stacks(text: str) -> dict[str, int]:
     stacks: Counter[str] = Counter()
     for line in text.splitlines():
         stack, _, count = line.rpartition(" ")
-        stacks[stack] += int(count)
+        if not _WAITING.match(stack.rpartition(";")[2]):
+            stacks[stack] += int(count)
     return stacks
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from bench.client import Connection, available, close
@@ -94,10 +95,21 @@ async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) 
     counters = [Counter(END) for _ in second]
     for connection, counter in zip(second, counters, strict=True):
         connection.on_data = counter.feed
-    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5)
+    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5, counters)
     close(second)
     result.figures["copies"] = 1 + sum(counter.total for counter in counters) / max(1, result.units)
     return result
+
+
+async def _settled(counters: Sequence[Counter], wanted: int) -> None:
+    """Wait until they have counted so many together, or nothing for a while."""
+    before = -1
+    while before < (total := sum(counter.total for counter in counters)) < wanted:
+        before = total
+        for _ in range(40):
+            if sum(counter.total for counter in counters) >= wanted:
+                break
+            await asyncio.sleep(0.05)
 
 
 async def _chat(
@@ -109,7 +121,9 @@ async def _chat(
     messages: int,
     body: str,
     patience: float,
+    copies: Sequence[Counter] = (),
 ) -> Result:
+    """`copies` count what arrives at further clients, for which it waits too."""
     each = messages // len(senders)
     running = [
         Pair(sender, receiver, body.format(to=address).encode(), window, each)
@@ -119,6 +133,7 @@ async def _chat(
     for pair in running:
         pair.begin()
     await asyncio.gather(*[pair.wait(patience) for pair in running])
+    await _settled(copies, len(copies) * each)
     lost = sum(pair.lost for pair in running)
     result = meter.result("message", sum(pair.received for pair in running), lost=lost)
     close(senders + receivers)
