@@ -140,17 +140,23 @@ def compile_order(hook: Hook[Any, Any], handlers: Sequence[tuple[str, Placement,
     Raises ChirrupError where the wishes contradict each other.
     """
     names = {name for name, _, _ in handlers}
-    graph: dict[str, set[str]] = {name: set() for name, _, _ in handlers}
+    graph: dict[str, set[str]] = {name: set() for name, _, _ in handlers}  # whom each comes after
     for name, placement, _ in handlers:
         graph[name].update(other for other in placement.after if other in names)
         for other in placement.before:
             if other in names:
                 graph[other].add(name)
+    sorter = TopologicalSorter(graph)
     try:
-        order = {name: index for index, name in enumerate(TopologicalSorter(graph).static_order())}
+        sorter.prepare()
     except CycleError as error:
         around = " → ".join(reversed(error.args[1]))
         raise ChirrupError(f"{hook!r}: modules want to stand before one another: {around}") from None
-    if not any(placement.before or placement.after for _, placement, _ in handlers):
-        return tuple(handler for _, _, handler in handlers)
+    given = list(graph)
+    order: dict[str, int] = {}
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=given.index)
+        order[ready[0]] = len(order)
+        sorter.done(ready.pop(0))
     return tuple(handler for _, _, handler in sorted(handlers, key=lambda item: order[item[0]]))
