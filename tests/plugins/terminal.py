@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -60,9 +63,14 @@ class Terminal:
             pytest.fail(f"not all of {texts} came on this screen:\n{screen}", pytrace=False)
 
     async def close(self) -> None:
-        """End the program with its terminal."""
-        process = await self._process("kill-server")
-        await process.communicate()
+        """End the program with its terminal. By force: poezio would live on without one, and keep a core busy."""
+        asked = await self._process("display-message", "-p", "#{pane_pid}")
+        out, _ = await asked.communicate()
+        ending = await self._process("kill-server")
+        await ending.communicate()
+        if out.strip():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(out), signal.SIGKILL)
 
     async def _do(self, *command: str) -> str:
         process = await self._process(*command)
