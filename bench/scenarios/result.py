@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.peers import Running
 
@@ -23,6 +24,8 @@ class Result:
     cpu: float
     """Seconds of the server's CPU time."""
     generator_cpu: float
+    generator_waited: float = 0.0
+    """Seconds in which the generator would have run, if nothing else had."""
     lost: int = 0
     peak_memory: int = 0
     figures: dict[str, float] = field(default_factory=dict)
@@ -36,7 +39,7 @@ class Result:
     @property
     def generator_was_limit(self) -> bool:
         """The generator was busy all the time, and busier than the server: throughput says nothing of the server."""
-        return self.generator_cpu > 0.95 * self.seconds and self.generator_cpu > self.cpu
+        return self.generator_cpu + self.generator_waited > 0.95 * self.seconds and self.generator_cpu > self.cpu
 
 
 class Meter:
@@ -46,13 +49,21 @@ class Meter:
         self._server = server
         self._cpu = server.process.cpu()
         self._own = time.process_time()
+        self._waited = _waited()
         self._began = time.perf_counter()
 
     def result(self, unit: str, units: int, *, lost: int = 0, **figures: float) -> Result:
         seconds = time.perf_counter() - self._began
         own = time.process_time() - self._own
         process = self._server.process
-        return Result(unit, units, seconds, process.cpu() - self._cpu, own, lost, process.peak_memory(), dict(figures))
+        waited = _waited() - self._waited
+        cpu, memory = process.cpu() - self._cpu, process.peak_memory()
+        return Result(unit, units, seconds, cpu, own, waited, lost, memory, dict(figures))
+
+
+def _waited() -> float:
+    """Seconds that this process has been ready to run while others ran, as the scheduler counts them."""
+    return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from bench import docs
 def result(
     cpu_us: float, *, lost: int = 0, seconds: float = 2.0, generator_cpu: float = 0.5, **figures: float
 ) -> Result:
-    return Result("message", 1000, seconds, cpu_us / 1e3, generator_cpu, lost, 3 * 2**20, figures)
+    return Result("message", 1000, seconds, cpu_us / 1e3, generator_cpu, 0.0, lost, 3 * 2**20, figures)
 
 
 def report(**cpu: list[float]) -> Report:
@@ -54,6 +54,12 @@ def test_a_rate_that_the_generator_limited_is_marked() -> None:
     found = Report("a machine", {"relay": "1.0"})
     found.runs.append(Run("chat", "relay", result(100.0, seconds=1.0, generator_cpu=0.99), 0.2, 0.1))
     assert cells(table(found), "relay")[5] == "1,000\\*"
+
+
+def test_a_generator_that_waited_for_a_core_was_the_limit_too() -> None:
+    found = result(100.0, seconds=1.0, generator_cpu=0.3)
+    found.generator_waited = 0.69
+    assert found.generator_was_limit
 
 
 def test_a_busy_generator_is_no_limit_to_a_busier_server() -> None:
