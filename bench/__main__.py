@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         peers = present([SERVERS[name] for name in options.servers])
         if not peers:
             return 1
-        report = measure(peers, chosen, options.runs)
+        report = measure(peers, chosen, options.runs, options.scale)
     print(f"{heading(report)}\n\n{table(report)}\n\n{start_table(report)}")
     if options.json:
         options.json.write_text(json.dumps(report.to_json(), indent=1) + "\n")

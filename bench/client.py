@@ -174,10 +174,10 @@ class Connection(asyncio.Protocol):
             await self._wait()
 
     async def settle(self) -> None:
-        """Wait until the server has processed all that was sent here."""
+        """Wait until the server has processed all that was sent here, which may be minutes of work."""
         identifier = _token()
         self.write(f"<iq type='get' id='{identifier}' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>".encode())
-        await self.expect(identifier.encode())
+        await self.expect(identifier.encode(), seconds=300)
 
     def close(self) -> None:
         self.transport.write(b"</stream:stream>")
@@ -223,8 +223,11 @@ async def in_parallel(jobs: Iterable[Coroutine[Any, Any, T]], *, most: int = 50)
     gate = asyncio.Semaphore(most)
 
     async def run(job: Coroutine[Any, Any, T]) -> T:
-        async with gate:
-            return await job
+        try:
+            async with gate:
+                return await job
+        finally:
+            job.close()  # one whose turn never came because another failed
 
     return await asyncio.gather(*[run(job) for job in jobs])
 

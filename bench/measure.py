@@ -22,11 +22,11 @@ _LONGEST = 900.0
 """Seconds after which a run has failed."""
 
 
-def measure(peers: list[Peer], chosen: dict[str, Scenario], runs: int) -> Report:
+def measure(peers: list[Peer], chosen: dict[str, Scenario], runs: int, scale: float) -> Report:
     """Tells on the error output how it goes. A run that fails is named in the report, and the others go on."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    report = Report(describe(), {peer.name: peer.version() or "" for peer in peers})
+    report = Report(describe(), {peer.name: peer.version() or "" for peer in peers}, [scale])
     for number in range(runs):
         for name, scenario in chosen.items():
             for peer in peers:

@@ -31,6 +31,8 @@ class Report:
     machine: str
     versions: dict[str, str]
     """By server, in the order in which they are reported."""
+    scales: list[float] = field(default_factory=lambda: [1.0])
+    """How much of the full work was done; several, where reports were joined."""
     runs: list[Run] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """Runs that came to nothing, in words."""
@@ -56,6 +58,7 @@ class Report:
         return {
             "machine": self.machine,
             "versions": self.versions,
+            "scales": self.scales,
             "runs": [{**asdict(run), "cpu_us": run.result.cpu_us} for run in self.runs],
             "failures": self.failures,
         }
@@ -63,7 +66,8 @@ class Report:
     @classmethod
     def from_json(cls, *parts: dict[str, Any]) -> Report:
         """The runs of several files as one report; machine and versions are those of the first."""
-        report = cls(parts[0]["machine"], parts[0]["versions"])
+        scales = sorted({scale for part in parts for scale in part["scales"]})
+        report = cls(parts[0]["machine"], parts[0]["versions"], scales)
         for part in parts:
             report.runs += [
                 Run(run["scenario"], run["server"], Result(**run["result"]), run["started_in"], run["started_with"])
@@ -80,7 +84,11 @@ def median(values: Iterable[float]) -> float:
 def heading(report: Report) -> str:
     """Machine and versions, as a list."""
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
-    return f"- Machine: {report.machine}\n- Servers: {versions}\n- Runs of each: {_runs(report)}"
+    lines = [f"- Machine: {report.machine}", f"- Servers: {versions}", f"- Runs of each: {_runs(report)}"]
+    if report.scales != [1.0]:
+        shares = " to ".join(f"{scale:.0%}" for scale in (report.scales[0], report.scales[-1])[: len(report.scales)])
+        lines.append(f"- Provisional: with {shares} of the work that is described below")
+    return "\n".join(lines)
 
 
 def _runs(report: Report) -> str:

@@ -54,10 +54,16 @@ def test_patterns_choose_scenarios() -> None:
 def test_files_are_reported_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = {"scenario": "chat", "server": "chirrup", "started_in": 0.2, "started_with": 0.1, "cpu_us": 20.0}
     result = {"unit": "message", "units": 1000, "seconds": 1.0, "cpu": 0.02, "generator_cpu": 0.1, "figures": {}}
-    part = {"machine": "m", "versions": {"chirrup": "1"}, "runs": [{**run, "result": result}], "failures": []}
+    part = {
+        "machine": "m",
+        "versions": {"chirrup": "1"},
+        "runs": [{**run, "result": result}],
+        "failures": [],
+        "scales": [0.2],
+    }
     for name in ("a.json", "b.json"):
         (tmp_path / name).write_text(json.dumps(part))
     assert main(["--report", str(tmp_path / "a.json"), "--report", str(tmp_path / "b.json")]) == 0
     out = capsys.readouterr().out
-    assert "- Runs of each: 2" in out
+    assert "- Runs of each: 2\n- Provisional: with 20% of the work" in out
     assert "| chat | chirrup | 20.0 |" in out
