@@ -96,9 +96,10 @@ async def test_a_commit_that_fails_fails_the_group_whole_and_no_other(store: Sto
     assert await store.value("a").get(ALICE) == "3"
 
 
-async def test_health_tells_of_the_last_fault_and_of_recovery(
-    url: str, open_store: Callable[..., Awaitable[Store]]
+async def test_health_and_the_log_tell_of_the_last_fault_and_of_recovery(
+    url: str, open_store: Callable[..., Awaitable[Store]], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "chirrup.store")
     store = await open_store(url, now=lambda: 1234.5)
 
     def op(connection: Connection) -> None:
@@ -119,6 +120,8 @@ async def test_health_tells_of_the_last_fault_and_of_recovery(
     assert health.healthy
     assert health.last_error == str(failed.exception())
     assert (health.written, health.groups) == (1, 1)
+    assert [record.message for record in caplog.records] == ["storage failed", "storage works again"]
+    assert caplog.records[0].__dict__["values"]["reason"] == health.last_error
 
 
 async def test_a_reader_can_not_write(store: Store) -> None:

@@ -8,6 +8,7 @@ the next one, so that groups grow with the load and one flush to the disk carrie
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -15,8 +16,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
-
-import structlog
 
 from chirrup.core.errors import StoreError
 from chirrup.store.writer import ALONE, Failed, Item, Writer
@@ -28,7 +27,7 @@ INTERVAL: Final = 0.002
 """Seconds between the starts of two groups, at least: where flushing is fast, groups of one or two would otherwise cost
 the event loop's thread a good part of its processor."""
 
-_log = structlog.stdlib.get_logger("chirrup.store")
+_log = logging.getLogger("chirrup.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,10 @@ class WriteQueue:
             self._last_error, self._last_error_at = str(fault), self._now()
             if what not in self._failing:
                 self._failing.add(what)
-                _log.error("storage failed", what=what, reason=str(fault))
+                _log.error("storage failed", extra={"values": {"what": what, "reason": str(fault)}})
         elif what in self._failing:
             self._failing.discard(what)
-            _log.info("storage works again", what=what)
+            _log.info("storage works again", extra={"values": {"what": what}})
 
     async def close(self) -> None:
         """Write what waits, then stop. What comes later is refused."""
