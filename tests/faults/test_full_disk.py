@@ -1,0 +1,83 @@
+"""The disk is full: senders are told, the server lives, and goes on when there is room again."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MEGABYTES = 8
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with little room, in memory; root can make one, where it isn't kept from that."""
+    folder = tmp_path / "server" / "data"
+    folder.mkdir(parents=True)
+    ran = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=700", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode != 0:
+        pytest.skip(f"can't make a small disk here, which takes root: {ran.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take up all the room there is; gives it back by being deleted."""
+    file = folder / "something-else"
+    with file.open("wb", buffering=0) as out, suppress(OSError):
+        for size in (65_536, 4096, 1):
+            with suppress(OSError):
+                while True:
+                    out.write(bytes(size))
+    return file
+
+
+async def test_what_cannot_be_stored_is_refused_until_there_is_room(
+    small_disk: Path, server_process: Callable[..., Any], people: Any
+) -> None:
+    server = server_process(plaintext=True)
+    server.start()
+    server.add_accounts("alice", "bob")
+    alice, bob = people("alice", "bob")
+    await alice.log_in(server)
+
+    await alice.send_and_hear(20)
+    assert not alice.refused
+    assert alice.acknowledged == 20
+
+    rest = fill(small_disk)
+    while not alice.refused:
+        assert alice.sent < 20 * MEGABYTES * 1024, "all was stored, on a disk that is full"
+        await alice.send_and_hear(20)
+    stored = alice.sent - len(alice.refused)
+    await alice.send_and_hear(3)
+    assert len(alice.refused) == alice.sent - stored
+    assert set(alice.refused.values()) == {"internal-server-error"}
+    store = json.loads(server.command("status", "--json"))["store"]
+    assert not store["healthy"]
+    assert "no room left on the disk" in store["last_error"]
+    assert [line for line in server.complaints if "no room left on the disk" in line]
+    assert "Traceback" not in server.log
+
+    rest.unlink()
+    refused = len(alice.refused)
+    await alice.send_and_hear(20)
+    assert len(alice.refused) == refused
+    assert json.loads(server.command("status", "--json"))["store"]["healthy"]
+    await alice.client.close()
+    assert server.stop() == 0
+
+    server.start()
+    await bob.collect(server)
+    assert bob.of(alice) == [number for number in range(alice.sent) if number not in alice.refused]
