@@ -126,7 +126,7 @@ async def test_the_question_comes_from_the_account_itself() -> None:
         juliet = await arrive(server)
         asked = await question(juliet)
         assert asked.get("from") == "juliet@localhost"
-        assert asked.child("ping", "urn:xmpp:ping") is not None
+        assert asked.child("query", "http://jabber.org/protocol/disco#info") is not None
 
 
 async def test_what_was_not_confirmed_goes_to_the_next_session() -> None:

@@ -11,9 +11,9 @@ from pydantic import Field
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
+from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
 from chirrup.ext.offline.rules import Fate, fate, stamped
-from chirrup.ext.ping.payloads import Ping
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Session, Settings, Xep, bounce
 
@@ -190,7 +190,8 @@ class Offline(Module):
 
     async def _confirms(self, session: Session, last: int, count: int) -> bool:
         """Ask the client whether it has what it was sent, and forget that when it answers."""
-        answer = self.host.iq.ask(session.jid, Ping().to_element(), sender=session.account.jid)
+        # Any question would do. This one every client knows; go-sendxmpp 0.5.6 falls over a ping's payload.
+        answer = self.host.iq.ask(session.jid, Info().to_element(), sender=session.account.jid)
         session.account.get(Kept).question = Question(answer, last, count)
         timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
         try:
