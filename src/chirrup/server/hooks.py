@@ -81,6 +81,15 @@ session_bound: Final[Hook[[Session], None]] = Hook("session_bound", "A client ha
 session_available: Final[Hook[[Session], None]] = Hook(
     "session_available", "A session sent its first presence without type since it was bound or unavailable."
 )
+session_detached: Final[Hook[[Session], None]] = Hook(
+    "session_detached", "A session has lost its connection, and waits for its client to come back (XEP-0198 §5)."
+)
+session_resumed: Final[Hook[[Session], None]] = Hook(
+    "session_resumed", "A client has come back to its session on another connection."
+)
+session_acknowledged: Final[Hook[[Session], None]] = Hook(
+    "session_acknowledged", "A client has acknowledged stanzas that it was given (XEP-0198 §4)."
+)
 session_closed: Final[Hook[[Session], None]] = Hook(
     "session_closed", "A session has ended; it is no longer among its account's sessions."
 )

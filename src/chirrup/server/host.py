@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
-from chirrup.core.errors import ConfigError, StanzaError, StreamError
+from chirrup.core.errors import ChirrupError, ConfigError, StanzaError, StreamError
 from chirrup.core.features import bind
 from chirrup.core.features import session as legacy_session
 from chirrup.core.jid import JID
@@ -15,7 +15,7 @@ from chirrup.core.xml import Element
 from chirrup.server import delivery, hooks
 from chirrup.server.account import Account
 from chirrup.server.config import MECHANISMS
-from chirrup.server.iq import IQs
+from chirrup.server.iq import IQs, describe
 from chirrup.server.logs import get_logger
 from chirrup.server.module import Addressee, IQMark, Module, Request
 from chirrup.server.router import bounce
@@ -63,6 +63,10 @@ class Host:
         self.modules: dict[type[Module], Module] = {}
         self.iq = IQs(self)
         self.hooks = Hooks([])
+        self.nonzas: dict[tuple[str, str], Callable[[Session, Element], None]] = {}
+        """What takes a client's first-level elements that are no stanzas, by name and namespace."""
+        self.bind_inline: dict[tuple[str, str], Callable[[Session, Element], Element | None]] = {}
+        """What can be switched on while a resource is bound, by name and namespace (XEP-0386)."""
         self._loading: dict[str, asyncio.Task[Account | None]] = {}
         self._origin = HostOrigin(self)
         for addressee_iq in _NEGOTIATION:
@@ -77,6 +81,8 @@ class Host:
             for method in _methods(module):
                 for mark in getattr(method, "__iqs__", ()):
                     self.iq.add(mark, method)
+                _register(self.nonzas, getattr(method, "__nonzas__", ()), method)
+                _register(self.bind_inline, getattr(method, "__inline__", ()), method)
         self.hooks = Hooks(
             [
                 (module.name(), placement, method)
@@ -271,6 +277,7 @@ def _begin_session(request: Request[Element]) -> None:
     """RFC 3921 §3: nothing is left to do."""
 
 
+_MARKS: Final = ("__iqs__", "__hooks__", "__nonzas__", "__inline__")
 _SERVER: Final = (Addressee.OWN, Addressee.HOST)
 _NEGOTIATION: Final = (
     (IQMark("set", ("bind", bind.NS), _SERVER, before_login=False), _no_second_resource),
@@ -279,11 +286,21 @@ _NEGOTIATION: Final = (
 """What clients send when the stream is negotiated already."""
 
 
+def _register(
+    table: dict[tuple[str, str], Callable[..., Any]], keys: Iterable[tuple[str, str]], method: Callable[..., Any]
+) -> None:
+    """ChirrupError where somebody else takes these elements already."""
+    for key in keys:
+        if key in table:
+            raise ChirrupError(f"both {describe(method)} and {describe(table[key])} take <{key[0]} xmlns='{key[1]}'/>")
+        table[key] = method
+
+
 def _methods(module: Module) -> Iterator[Callable[..., Any]]:
     """The module's methods that carry marks, in the order in which they are written."""
     seen: set[str] = set()
     for cls in reversed(type(module).__mro__):
         for name, value in vars(cls).items():
-            if name not in seen and (hasattr(value, "__iqs__") or hasattr(value, "__hooks__")):
+            if name not in seen and any(hasattr(value, mark) for mark in _MARKS):
                 seen.add(name)
                 yield getattr(module, name)

@@ -45,10 +45,12 @@ __all__ = [
     "Session",
     "Settings",
     "Xep",
+    "bind_inline",
     "bounce",
     "iq_get",
     "iq_set",
     "network",
+    "nonza",
 ]
 
 
@@ -154,6 +156,35 @@ def _mark(kind: Literal["get", "set"]) -> Callable[..., Callable[[Method], Metho
 
 iq_get: Final = _mark("get")
 iq_set: Final = _mark("set")
+
+NonzaMethod = TypeVar("NonzaMethod", bound=Callable[..., None])
+InlineMethod = TypeVar("InlineMethod", bound=Callable[..., Element | None])
+
+
+def nonza(name: str, ns: str) -> Callable[[NonzaMethod], NonzaMethod]:
+    """Handle a first-level element that is no stanza (XEP-0360) and comes from a client that has bound a resource.
+
+    The method is given the session and the element. It must not wait; it may raise StreamError."""
+
+    def note(method: NonzaMethod) -> NonzaMethod:
+        method.__nonzas__ = [*getattr(method, "__nonzas__", ()), (name, ns)]  # type: ignore[attr-defined]
+        return method
+
+    return note
+
+
+def bind_inline(name: str, ns: str) -> Callable[[InlineMethod], InlineMethod]:
+    """Handle an element by which a client switches something on while it binds a resource (XEP-0386 §3.2); the
+    namespace is offered there.
+
+    The method is given the new session and the element, and returns what the client finds in `<bound/>`, if anything.
+    It must not wait."""
+
+    def note(method: InlineMethod) -> InlineMethod:
+        method.__inline__ = [*getattr(method, "__inline__", ()), (name, ns)]  # type: ignore[attr-defined]
+        return method
+
+    return note
 
 
 class Module:

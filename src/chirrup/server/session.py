@@ -70,7 +70,7 @@ class Session:
 
     __slots__ = (
         "_finished", "_over", "_queue", "_unsettled", "account", "data", "host", "jid", "lang", "last_active", "log",
-        "presence", "priority", "secure", "since", "wire", "write",
+        "pass_on", "presence", "priority", "secure", "since", "wire", "write",
     )  # fmt: skip
 
     def __init__(
@@ -80,7 +80,8 @@ class Session:
         self.host: Host = account.host
         self.jid = jid
         self.wire = wire
-        self.write = wire.write
+        self.write: Callable[[bytes], None] = wire.write
+        self.pass_on: Callable[[bytes], None] = wire.write
         self.log = log
         self.secure = secure
         self.lang = lang
@@ -100,6 +101,14 @@ class Session:
         return f"<Session {self.jid}>"
 
     # -- towards the client
+
+    def divert(self, to: Callable[[bytes], None]) -> None:
+        """Give what is written to this session to `to`, one stanza a call, until `undivert`. It may write it later, by
+        `pass_on`."""
+        self.write = to
+
+    def undivert(self) -> None:
+        self.write = self.pass_on
 
     def send(self, stanza: Element) -> None:
         """Write a stanza to the client."""
@@ -175,7 +184,7 @@ class Session:
                 self.log.exception("a module failed at the end of a session")
         self.presence = None
         self._unsettled = self._finished = None
-        self.write = _nowhere  # an answer that comes now would stand behind the end of the stream
+        self.write = self.pass_on = _nowhere  # an answer that comes now would stand behind the end of the stream
         if self.host.anonymous and not account.sessions:
             self.host.forget(account)
         self.log.info("session ends")
@@ -273,6 +282,10 @@ class Session:
         raise unexpected(stanza)
 
     def _no_stanza(self, element: Element) -> None:
+        handler = self.host.nonzas.get((element.name, element.ns))
+        if handler is not None:
+            handler(self, element)
+            return
         if element.name != "error" or element.ns != STREAMS:
             raise unexpected(element)
         self.wire.failed(read_stream_error(element))
