@@ -524,6 +524,76 @@ def test_stanzas_after_a_flood_of_names():
     assert element.to_bytes() == f"<message>{CHILDREN}</message>".encode()
 
 
+# rest
+
+
+@pytest.mark.parametrize(
+    ("header", "stanza"),
+    [
+        (HEADER, f"<message id='1'>{CHILDREN}</message>"),
+        (f"<s:stream xmlns:s='{STREAMS}' xmlns='jabber:server'>", "<iq><a xmlns='urn:a'><s:b/></a></iq>"),
+        (f"<stream xmlns='{STREAMS}' xmlns:c='{CLIENT}'>", "<c:iq><c:y/><z/></c:iq>"),
+    ],
+)
+def test_a_stream_goes_on_after_a_rest(header, stanza):
+    parser, other = opened(header), opened(header)
+    for _ in range(3):
+        assert parser.rest() and parser.rest() and parser.idle
+        assert feed(parser, stanza) == feed(other, stanza)
+        assert parser.rest()
+        assert parser.feed(stanza[:10].encode()) == []
+        assert not parser.rest() and not parser.idle
+        assert feed(parser, stanza[10:]) == feed(other, stanza)
+    assert parser.rest() and not parser.ended
+    feed(parser, f"</{header[1:].split()[0]}>")
+    assert parser.ended and not parser.rest()
+
+
+def test_only_between_stanzas_is_there_rest():
+    fresh = StreamParser(Limits())
+    assert not fresh.rest()
+    feed(fresh, HEADER)
+    for begun in ("<message", ">", "<body>x</body>", "te"):
+        assert feed(fresh, begun) == []
+        assert not fresh.rest()
+    assert len(feed(fresh, "xt</message>")) == 1
+    assert fresh.rest()
+
+
+def test_white_space_disturbs_no_rest():
+    parser = opened()
+    assert parser.rest()
+    for _ in range(3):
+        assert feed(parser, " \n") == []
+        assert not hasattr(parser, "_expat") and parser.idle
+    (element,) = feed(parser, " <presence/>")
+    assert element.name == "presence"
+
+
+@pytest.mark.parametrize("data", ["x", "</wrong>", "<!-- -->", "<a><b/>" + "<c/>" * 5_000])
+def test_faults_after_a_rest_are_faults(data):
+    parser = opened()
+    assert parser.rest()
+    with pytest.raises(StreamError):
+        feed(parser, data + "<x/>")
+    assert not parser.rest()
+
+
+def test_limits_hold_after_a_rest():
+    parser = opened(stanza_bytes=1_000)
+    assert parser.rest()
+    with pytest.raises(StreamError, match="1000 octets"):
+        for _ in range(100):
+            feed(parser, "<message to='" + "x" * 20)
+
+
+def test_who_is_discarded_at_rest_stays_so():
+    parser = opened()
+    assert parser.rest()
+    parser.discard()
+    assert parser.rest()
+
+
 LEAVES = st.sampled_from(
     [
         *("text", " ", "é𝄞", "'\">", "\r\n", "&gt;", "&#13;", "<![CDATA[</m>&a;]]>", "stream:"),

@@ -81,7 +81,12 @@ class StreamParser:
 
     @property
     def _between(self) -> bool:
-        return not self._open and self._expat.CurrentByteIndex == self._fed
+        return not self._open and (self._rests or self._expat.CurrentByteIndex == self._fed)
+
+    @property
+    def _rests(self) -> bool:
+        """Whether there is no expat, after `rest`."""
+        return not self._fed and self.header is not None
 
     def feed(self, data: bytes) -> list[Element]:
         """Take octets from the peer; raises StreamError, at once and at every later call.
@@ -94,8 +99,8 @@ class StreamParser:
         if self._held or not data.endswith(b">"):
             data = self._hold(data)
         try:
-            if not self._fed:
-                self._check_first(data or self._held)
+            if not self._fed and self._is_blank(data):
+                return []
             self._data, self._base = data, self._fed
             self._fed += len(data)
             self._expat.Parse(data, False)
@@ -122,6 +127,18 @@ class StreamParser:
         end = data.rfind(b">") + 1
         self._held = data[end:]
         return data[:end]
+
+    def _is_blank(self, data: bytes) -> bool:
+        """Before expat's first octets: whether it needn't see them, being white space for a parser that rests."""
+        if self.header is None:
+            self._check_first(data or self._held)
+            return False
+        if not data:
+            self._held = self._held.lstrip(_WHITE)
+            if not self._held:
+                return True
+        self._begin_again()
+        return False
 
     def _check_first(self, data: bytes) -> None:
         """Expat would wait for more after a quotation mark, for one."""
@@ -164,21 +181,39 @@ class StreamParser:
         It reads again what it was given in `data`, in which an element ended, of the element that now is open."""
         begun = self._start if self._open else self._expat.CurrentByteIndex
         unfinished = data[len(data) - (self._fed - begun) :] if begun < self._fed else b""
+        self.discard()
+        self._open = False
+        self._begin_again()
+        self._fed += len(unfinished)
+        self._expat.Parse(unfinished, False)
+
+    def _begin_again(self) -> None:
+        """A new expat inside the same stream."""
         declared = "".join(
             f" xmlns{prefix and f':{prefix}'}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items()
         )
         opening = b"<%b%b>" % (self._opening, declared.encode())
-        self.discard()
         self._expat = self._make_expat()
-        self._open = False
         self._fed = self._start = len(opening)
         self._expat.Parse(opening, False)
-        self._fed += len(unfinished)
-        self._expat.Parse(unfinished, False)
+
+    def rest(self) -> bool:
+        """Let go of expat, which is 13 KiB, until more comes in. Says whether it could: only between two stanzas of an
+        open stream."""
+        if self._rests:
+            return True
+        if self.header is None or self.ended or self._error is not None or not self.idle:
+            return False
+        self.discard()
+        del self._expat
+        self._fed = self._start = 0
+        return True
 
     def discard(self) -> None:
         """Nothing more is to be parsed: expat's memory is freed at once. Otherwise it waits for the garbage collector,
         as expat and its handlers know each other."""
+        if self._rests:
+            return
         old = self._expat
         old.StartElementHandler = old.EndElementHandler = old.CharacterDataHandler = None
         old.StartNamespaceDeclHandler = None
