@@ -97,6 +97,9 @@ session_closed: Final[Hook[[Session], None]] = Hook(
 # -- what local clients send, before it is routed
 
 message_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("message_out", "A client sends a message to a JID.")
+message_refused: Final[Hook[[Session, Element], None]] = Hook(
+    "message_refused", "A message that a client has sent is answered by this server itself: the error."
+)
 presence_out: Final[Hook[[Session, Element], Verdict]] = Hook(
     "presence_out", "A client sends presence without an address: available or unavailable."
 )

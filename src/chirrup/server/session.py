@@ -115,6 +115,9 @@ class Session:
         self.write(stanza.to_bytes())
 
     def answer(self, stanza: Element) -> None:
+        if stanza.name == "message":
+            for note in self.host.hooks.message_refused:
+                note(self, stanza)
         if self._unsettled:
             self._unsettled.append(stanza.to_bytes())
         else:
