@@ -7,7 +7,13 @@
     │   ├── StreamError         ends a stream (RFC 6120 §4.9)
     │   ├── StanzaError         answers one stanza (RFC 6120 §8.3)
     │   ├── SASLError           ends one authentication attempt (RFC 6120 §6.5)
+    │   │   └── AuthenticationError  a server refuses our credentials: trying again won't help
     │   └── LocalProtocolError  our own program asked for what the protocol forbids at this point
+    ├── NetworkError            the way to a peer
+    │   ├── ResolutionError     a name that can't be looked up, or has no addresses
+    │   ├── TrustError          a certificate that isn't the peer's
+    │   ├── DeadlineError       a step that took too long
+    │   └── Disconnected        there is no connection, or it broke off
     ├── ConfigError             the operator's configuration: names the key, the fault and the cure
     └── StoreError              durable storage
         ├── SchemaTooNew        written by a later version of the program
@@ -172,6 +178,43 @@ class SASLError(ProtocolError):
         super().__init__(f"{condition}: {text}" if text else condition)
         self.condition = condition
         self.text = text
+
+
+class AuthenticationError(SASLError):
+    """Our credentials were refused. `str()` names the account."""
+
+    def __init__(self, condition: str, text: str = "", *, account: str = "") -> None:
+        super().__init__(condition, text)
+        self.account = account
+
+    def __str__(self) -> str:
+        return f"{self.account}: {super().__str__()}" if self.account else super().__str__()
+
+
+class NetworkError(ChirrupError):
+    """A peer can't be reached, or was lost; the message says at which step and how."""
+
+
+class ResolutionError(NetworkError):
+    """A name can't be looked up; the message says which."""
+
+
+class TrustError(NetworkError):
+    """The peer's certificate isn't one for the name that it should have."""
+
+
+class DeadlineError(NetworkError, TimeoutError):
+    """A step took too long."""
+
+    def __init__(self, step: str, seconds: float) -> None:
+        super().__init__(f"{step}: nothing for {seconds:g} s")
+        self.step = step
+        """What was waited for: "waiting for stream features"."""
+        self.seconds = seconds
+
+
+class Disconnected(NetworkError):  # noqa: N818 - reads as the condition it is
+    """There is no connection, or it broke off before the answer."""
 
 
 class ConfigError(ChirrupError):

@@ -163,15 +163,24 @@ class Connection(asyncio.Protocol):
 
     # -- TLS
 
-    def start_tls(self, context: ssl.SSLContext, *, server_side: bool, seconds: float) -> Awaitable[None]:
+    def start_tls(
+        self, context: ssl.SSLContext, *, server_side: bool, seconds: float, server_hostname: str | None = None
+    ) -> Awaitable[None]:
         """Flush what is queued, then make the handshake; what is returned raises ssl.SSLError or OSError where it
-        fails, which is the end of the connection.
+        fails, which is the end of the connection. A client gives the name that the certificate must be for.
 
         It begins at once: not one octet more is given to `received` in the clear, not even by uvloop, which reads
         before the next task runs. What it gets from now on is decrypted, and may come before this has been awaited."""
         self._flush()
         begun = _Begun(
-            self.loop.start_tls(self.transport, self, context, server_side=server_side, ssl_handshake_timeout=seconds)
+            self.loop.start_tls(
+                self.transport,
+                self,
+                context,
+                server_side=server_side,
+                server_hostname=server_hostname,
+                ssl_handshake_timeout=seconds,
+            )
         )
         return self._finish_tls(begun)
 
