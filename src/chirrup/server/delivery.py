@@ -75,6 +75,9 @@ def presence(account: Account, stanza: Element, to: JID, sender: JID, origin: Or
             return
     if kind == "probe":
         return
+    if kind != "error":
+        for note in hooks.presence_arrived:
+            note(account, stanza, to, sender)
     if to.resource:
         session = account.sessions.get(to.resource)
         if session is not None:

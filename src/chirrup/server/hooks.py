@@ -130,6 +130,11 @@ iq_in: Final[Hook[[Account, Element, Session, JID, Origin], Verdict]] = Hook(
 presence_in: Final[Hook[[Account, Element, JID, JID], Verdict]] = Hook(
     "presence_in", "Presence for an account: available, unavailable, probe or an error; addressee and sender."
 )
+presence_arrived: Final[Hook[[Account, Element, JID, JID], None]] = Hook(
+    "presence_arrived",
+    "Available or unavailable presence is delivered to an account: of people elsewhere, or directed; addressee and "
+    "sender. What contacts on this host broadcast isn't among it.",
+)
 subscription_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
     "subscription_in", "subscribe, subscribed, unsubscribe or unsubscribed for an account; the sender's bare JID."
 )

@@ -201,6 +201,8 @@ class Module:
     account_features: Sequence[str] = ()
     """Service discovery features of each account (its bare JID)."""
     identities: ClassVar[Sequence[Identity]] = ()
+    account_identities: ClassVar[Sequence[Identity]] = ()
+    """Service discovery identities of each account."""
     needs_accounts: ClassVar[bool] = False
     """Whether it is left out on anonymous hosts, whose accounts end with their session."""
     Settings: ClassVar[type[Settings]] = Settings

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
+
+TellInfo = Callable[[Request[Info]], Info | None]
+"""Tells about a node, if it is one of its own; decides who may know, and raises StanzaError."""
+TellItems = Callable[[Request[Items]], Iterable[Item] | None | Awaitable[Iterable[Item] | None]]
+"""Lists what belongs to a node, if it is one of its own, or to the addressee as a whole where no node is named."""
 
 
 def _address(text: str) -> str:
@@ -47,6 +53,8 @@ class Disco(Module):
         self._forms: list[Element] = []
         self._items = [Item(JID(jid), name or None) for jid, name in self.settings.services.items()]
         self._compiled: dict[bool, Info] = {}
+        self._tell_info: dict[bool, list[TellInfo]] = {False: [], True: []}  # of the host, and of accounts
+        self._tell_items: dict[bool, list[TellItems]] = {False: [], True: []}
 
     # -- what other modules add
 
@@ -66,6 +74,27 @@ class Disco(Module):
         """List something as the host's own; what is returned takes it away again."""
         self._items.append(item)
         return lambda: self._items.remove(item)
+
+    def add_nodes(
+        self, addressee: Addressee, info: TellInfo | None = None, items: TellItems | None = None
+    ) -> Callable[[], None]:
+        """Let another module tell about nodes of the host (`HOST`) or of accounts, and what belongs to these; what is
+        returned ends that.
+
+        Of accounts they are asked for everybody, and whether there is such an account (`request.account`) or not."""
+        account = addressee is not Addressee.HOST
+        if info is not None:
+            self._tell_info[account].append(info)
+        if items is not None:
+            self._tell_items[account].append(items)
+
+        def undo() -> None:
+            if info is not None:
+                self._tell_info[account].remove(info)
+            if items is not None:
+                self._tell_items[account].remove(items)
+
+        return undo
 
     # -- what is told
 
@@ -87,46 +116,74 @@ class Disco(Module):
         return Info(None, tuple(sorted(identities, key=_by_text)), _sorted(features), tuple(self._forms))
 
     def _account_info(self) -> Info:
+        modules = self.host.modules.values()
         kind = "anonymous" if self.host.anonymous else "registered"
-        features = (feature for module in self.host.modules.values() for feature in module.account_features)
-        return Info(None, (Identity("account", kind),), _sorted(features))
+        others = {Identity(one.category, one.type, one.name or None) for m in modules for one in m.account_identities}
+        features = (feature for module in modules for feature in module.account_features)
+        return Info(None, (Identity("account", kind), *sorted(others, key=_by_text)), _sorted(features))
 
     # -- who is told
 
     @iq_get(Info)
     def host_info(self, request: Request[Info]) -> Info:
         """Anybody may ask."""
-        _no_node(request.payload.node)
-        return self.info(Addressee.HOST)
+        return self._node_info(request) if request.payload.node else self.info(Addressee.HOST)
 
     @iq_get(Items)
-    def host_items(self, request: Request[Items]) -> Items:
+    async def host_items(self, request: Request[Items]) -> Items:
         """Anybody may ask."""
-        _no_node(request.payload.node)
-        return Items(None, tuple(self._items))
+        found = await self._listed(request, self._tell_items[False])
+        if not request.payload.node:
+            return Items(None, (*self._items, *(found or ())))
+        return Items(request.payload.node, _there(found))
 
     @iq_get(Info, to=_ACCOUNTS, even_missing=True)
     def account_info(self, request: Request[Info]) -> Info:
         """Only those who may see the account's presence: others mustn't learn that it exists (XEP-0030 §8)."""
         account = request.account
-        if account is None or not may_see(account, request.sender):
+        trusted = account is not None and may_see(account, request.sender)
+        if request.payload.node:
+            return self._node_info(request, trusted=trusted)
+        if not trusted:
             raise StanzaError("service-unavailable")
-        _no_node(request.payload.node)
         return self.info(Addressee.ACCOUNT)
 
     @iq_get(Items, to=_ACCOUNTS, even_missing=True)
-    def account_items(self, request: Request[Items]) -> Items:
-        """The available resources, for those who may see them; to others every account has nothing (XEP-0030 §8)."""
-        account = request.account
+    async def account_items(self, request: Request[Items]) -> Items:
+        """The available resources, for those who may see them, and what other modules let them see; to others every
+        account has nothing (XEP-0030 §8)."""
+        account, node = request.account, request.payload.node
+        found = await self._listed(request, self._tell_items[True])
         if account is None or not may_see(account, request.sender):
-            return Items(request.payload.node)
-        _no_node(request.payload.node)
-        return Items(None, tuple(Item(session.jid) for session in account.available))
+            return Items(node, tuple(found or ()))
+        if node:
+            return Items(node, _there(found))
+        return Items(None, (*(Item(session.jid) for session in account.available), *(found or ())))
+
+    def _node_info(self, request: Request[Info], *, trusted: bool = True) -> Info:
+        for tell in self._tell_info[bool(request.to.local)]:
+            if (info := tell(request)) is not None:
+                return info
+        raise StanzaError("item-not-found", "there is no such node") if trusted else StanzaError("service-unavailable")
+
+    async def _listed(self, request: Request[Items], tellers: list[TellItems]) -> Iterable[Item] | None:
+        """What the first module lists that knows the node; without a node, what all of them do."""
+        everything: list[Item] | None = None
+        for tell in tellers:
+            told = tell(request)
+            items = await told if inspect.isawaitable(told) else told
+            if items is None:
+                continue
+            if request.payload.node:
+                return items
+            everything = [*(everything or ()), *items]
+        return everything
 
 
-def _no_node(node: str | None) -> None:
-    if node:
+def _there(items: Iterable[Item] | None) -> tuple[Item, ...]:
+    if items is None:
         raise StanzaError("item-not-found", "there is no such node")
+    return tuple(items)
 
 
 def _sorted(features: Iterable[str]) -> tuple[Feature, ...]:
