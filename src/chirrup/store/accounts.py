@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import ScramKeys
+from chirrup.store.pubsub import PubSubRows
 from chirrup.store.schema import account, account_keys, log_entry, map_entry, single_value
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class AccountRows:
         owner = f"{local}@{host}"
         for table in single_value, map_entry, log_entry:
             self._connection.execute(delete(table).where(table.c.owner == owner))
+        PubSubRows(self._connection).forget(owner)
 
 
 class Accounts:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0002"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()
@@ -108,3 +108,51 @@ Index(
 # One row: the last id that a log entry got. Whoever appends holds it until the commit, so that ids appear in their own
 # order, and none is ever given twice.
 log_sequence: Final = Table("log_sequence", metadata, Column("last", _Id, nullable=False))
+
+# A publish-subscribe service is its owner: an account, or a domain of its own.
+pubsub_node: Final = Table(
+    "pubsub_node",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("node", _Key, primary_key=True),
+    Column("config", Text, nullable=False),
+    Column("created", Float, nullable=False),
+)
+
+pubsub_affiliation: Final = Table(
+    "pubsub_affiliation",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("node", _Key, primary_key=True),
+    Column("jid", _Key, primary_key=True),
+    Column("affiliation", Text, nullable=False),
+)
+
+pubsub_subscription: Final = Table(
+    "pubsub_subscription",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("node", _Key, primary_key=True),
+    Column("jid", _Key, primary_key=True),
+    Column("subid", _Key, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("options", Text, nullable=False),
+)
+
+pubsub_item: Final = Table(
+    "pubsub_item",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("node", _Key, primary_key=True),
+    Column("item", _Key, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("publisher", Text, nullable=False),
+    Column("stamp", Float, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+Index(
+    "pubsub_item_by_position",
+    *(pubsub_item.c.owner, pubsub_item.c.node, pubsub_item.c.position, pubsub_item.c.size),
+    unique=True,
+)

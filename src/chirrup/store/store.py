@@ -18,6 +18,7 @@ from chirrup.store.database import READERS, Database
 from chirrup.store.logs import Log
 from chirrup.store.maps import Map
 from chirrup.store.migrate import ensure_schema
+from chirrup.store.pubsub import PubSub
 from chirrup.store.queue import Health, WriteQueue
 from chirrup.store.sqlite import SQLiteDatabase
 from chirrup.store.values import Value
@@ -41,6 +42,7 @@ class Store:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
         self._closed = False
         self.accounts = Accounts(self)
+        self.pubsub = PubSub(self)
 
     @classmethod
     async def open(cls, url: str, *, exclusive: bool = False, now: Callable[[], float] = time.time) -> Store:

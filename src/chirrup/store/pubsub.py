@@ -1,0 +1,269 @@
+"""Publish-subscribe: nodes, affiliations, subscriptions, and items in the order of their publication."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text
+
+from chirrup.store.schema import pubsub_affiliation, pubsub_item, pubsub_node, pubsub_subscription
+
+if TYPE_CHECKING:
+    from chirrup.store.store import Store
+
+TABLES: Final = (pubsub_node, pubsub_affiliation, pubsub_subscription, pubsub_item)
+CHUNK: Final = 400
+"""How many owners or items one statement names."""
+
+_PUT_NODE: Final = text(
+    "INSERT INTO pubsub_node (owner, node, config, created) VALUES (:owner, :node, :config, :created) "
+    "ON CONFLICT (owner, node) DO UPDATE SET config = excluded.config"
+)
+_ENSURE_NODE: Final = text(
+    "INSERT INTO pubsub_node (owner, node, config, created) VALUES (:owner, :node, :config, :created) "
+    "ON CONFLICT (owner, node) DO NOTHING"
+)
+_columns = pubsub_item.c
+_FIELDS: Final = (_columns.node, _columns.item, _columns.publisher, _columns.stamp, _columns.payload, _columns.position)
+
+
+class StoredItem(NamedTuple):
+    """One item of a node."""
+
+    node: str
+    item: str
+    """Its id, unique in the node."""
+    publisher: str
+    stamp: float
+    """When it was published, in seconds since 1970."""
+    payload: str
+    position: int
+    """Larger than those of the node's items published before."""
+
+
+class StoredSubscription(NamedTuple):
+    """One subscription to a node."""
+
+    jid: str
+    subid: str
+    state: str
+    options: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNode:
+    """A node without its items."""
+
+    node: str
+    config: str
+    created: float
+    """Seconds since 1970."""
+    affiliations: dict[str, str] = field(default_factory=dict)
+    """By bare JID."""
+    subscriptions: list[StoredSubscription] = field(default_factory=list)
+
+
+class PubSubRows:
+    """Publish-subscribe within somebody's transaction. `owner` is the service's JID."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # -- nodes
+
+    def nodes(self, owner: str) -> list[StoredNode]:
+        """All of them, in the order of their names."""
+        table = pubsub_node
+        query = select(table.c.node, table.c.config, table.c.created).where(table.c.owner == owner)
+        found = {row.node: StoredNode(*row) for row in self._connection.execute(query.order_by(table.c.node))}
+        if not found:
+            return []
+        for row in self._connection.execute(select(pubsub_affiliation).where(pubsub_affiliation.c.owner == owner)):
+            found[row.node].affiliations[row.jid] = row.affiliation
+        for row in self._connection.execute(select(pubsub_subscription).where(pubsub_subscription.c.owner == owner)):
+            found[row.node].subscriptions.append(StoredSubscription(row.jid, row.subid, row.state, row.options))
+        return list(found.values())
+
+    def put_node(self, owner: str, node: str, config: str, created: float) -> None:
+        """Make a node, or give it another configuration."""
+        self._connection.execute(_PUT_NODE, {"owner": owner, "node": node, "config": config, "created": created})
+
+    def ensure_node(self, owner: str, node: str, config: str, created: float) -> None:
+        """Make a node unless it is there."""
+        self._connection.execute(_ENSURE_NODE, {"owner": owner, "node": node, "config": config, "created": created})
+
+    def delete_node(self, owner: str, node: str) -> None:
+        for table in TABLES:
+            self._connection.execute(delete(table).where(*_of(table, owner, node)))
+
+    def set_affiliation(self, owner: str, node: str, jid: str, affiliation: str) -> None:
+        """An empty affiliation removes it."""
+        table = pubsub_affiliation
+        self._connection.execute(delete(table).where(*_of(table, owner, node), table.c.jid == jid))
+        if affiliation:
+            row = {"owner": owner, "node": node, "jid": jid, "affiliation": affiliation}
+            self._connection.execute(insert(table), row)
+
+    def set_subscription(self, owner: str, node: str, jid: str, subid: str, state: str, options: str = "") -> None:
+        """An empty state removes it."""
+        table = pubsub_subscription
+        where = (*_of(table, owner, node), table.c.jid == jid, table.c.subid == subid)
+        self._connection.execute(delete(table).where(*where))
+        if state:
+            row = {"owner": owner, "node": node, "jid": jid, "subid": subid, "state": state, "options": options}
+            self._connection.execute(insert(table), row)
+
+    def owners(self, owners: Sequence[str], nodes: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Owner, node and configuration of the nodes with these names that some of these owners have."""
+        table = pubsub_node
+        found = []
+        for start in range(0, len(owners), CHUNK):
+            query = select(table.c.owner, table.c.node, table.c.config).where(
+                table.c.owner.in_(owners[start : start + CHUNK]), table.c.node.in_(nodes[:CHUNK])
+            )
+            found += [(row.owner, row.node, row.config) for row in self._connection.execute(query)]
+        return found
+
+    # -- items
+
+    def publish(
+        self, owner: str, node: str, item: str, publisher: str, stamp: float, payload: str, *, keep: int
+    ) -> list[str]:
+        """Put an item at the end, in place of one with its id. The ids of those that went, so that `keep` are left."""
+        table = pubsub_item
+        self._connection.execute(delete(table).where(*_of(table, owner, node), table.c.item == item))
+        last = self._connection.execute(select(func.max(table.c.position)).where(*_of(table, owner, node))).scalar()
+        row: dict[str, Any] = {
+            "owner": owner,
+            "node": node,
+            "item": item,
+            "position": (last or 0) + 1,
+            "publisher": publisher,
+            "stamp": stamp,
+            "size": len(payload.encode()),
+            "payload": payload,
+        }
+        self._connection.execute(insert(table), row)
+        return self.trim(owner, node, keep)
+
+    def trim(self, owner: str, node: str, keep: int) -> list[str]:
+        """Delete the oldest items, so that `keep` are left; their ids."""
+        excess = self.count(owner, node) - keep
+        if excess <= 0:
+            return []
+        table = pubsub_item
+        oldest = select(table.c.item).where(*_of(table, owner, node)).order_by(table.c.position).limit(excess)
+        gone = list(self._connection.execute(oldest).scalars())
+        self._retract(owner, node, gone)
+        return gone
+
+    def retract(self, owner: str, node: str, item: str) -> bool:
+        """Whether it was there."""
+        return self._retract(owner, node, [item]) > 0
+
+    def purge(self, owner: str, node: str) -> None:
+        self._connection.execute(delete(pubsub_item).where(*_of(pubsub_item, owner, node)))
+
+    def _retract(self, owner: str, node: str, items: Sequence[str]) -> int:
+        table = pubsub_item
+        count = 0
+        for start in range(0, len(items), CHUNK):
+            where = (*_of(table, owner, node), table.c.item.in_(items[start : start + CHUNK]))
+            count += self._connection.execute(delete(table).where(*where)).rowcount
+        return count
+
+    def items(
+        self,
+        owner: str,
+        node: str,
+        *,
+        limit: int,
+        after: int | None = None,
+        before: int | None = None,
+        newest: bool = False,
+        skip: int = 0,
+    ) -> list[StoredItem]:
+        """Items with positions between `after` and `before` (neither included), less the first `skip`: the oldest of
+        them, or with `newest` the newest. Oldest first either way."""
+        query = select(*_FIELDS).where(*_of(pubsub_item, owner, node)).limit(limit).offset(skip or None)
+        if after is not None:
+            query = query.where(_columns.position > after)
+        if before is not None:
+            query = query.where(_columns.position < before)
+        query = query.order_by(_columns.position.desc() if newest else _columns.position)
+        found = [StoredItem(*row) for row in self._connection.execute(query)]
+        if newest:
+            found.reverse()
+        return found
+
+    def find(self, owner: str, node: str, items: Iterable[str]) -> list[StoredItem]:
+        """The items with these ids, oldest first."""
+        wanted = list(items)
+        found: list[StoredItem] = []
+        for start in range(0, len(wanted), CHUNK):
+            where = (*_of(pubsub_item, owner, node), _columns.item.in_(wanted[start : start + CHUNK]))
+            found += [StoredItem(*row) for row in self._connection.execute(select(*_FIELDS).where(*where))]
+        return sorted(found, key=lambda one: one.position)
+
+    def count(self, owner: str, node: str, *, before: int | None = None) -> int:
+        """How many items there are, or how many of them stand before a position."""
+        query = select(func.count()).select_from(pubsub_item).where(*_of(pubsub_item, owner, node))
+        if before is not None:
+            query = query.where(_columns.position < before)
+        return self._connection.execute(query).scalar_one()
+
+    def ids(self, owner: str, node: str, *, limit: int) -> list[str]:
+        """The ids of the newest items, oldest first."""
+        query = select(_columns.item).where(*_of(pubsub_item, owner, node)).order_by(_columns.position.desc())
+        return list(self._connection.execute(query.limit(limit)).scalars())[::-1]
+
+    def last(self, owner: str, nodes: Iterable[str]) -> list[StoredItem]:
+        """The newest item of each of these nodes that has any."""
+        return [one for node in nodes for one in self.items(owner, node, limit=1, newest=True)]
+
+    def size(self, owner: str) -> int:
+        """Bytes of the payloads of all its items."""
+        query = select(func.coalesce(func.sum(_columns.size), 0)).where(_columns.owner == owner)
+        return int(self._connection.execute(query).scalar_one())
+
+    def forget(self, owner: str) -> None:
+        """Delete everything that the service has."""
+        for table in TABLES:
+            self._connection.execute(delete(table).where(table.c.owner == owner))
+
+
+class PubSub:
+    """Publish-subscribe of all services. Writes are operations for `Store.submit` that use `within`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def within(self, connection: Connection) -> PubSubRows:
+        """For use in an operation that is handed to `Store.submit` or `Store.read`."""
+        return PubSubRows(connection)
+
+    def nodes(self, owner: str) -> Awaitable[list[StoredNode]]:
+        return self._store.read(lambda connection: PubSubRows(connection).nodes(owner))
+
+    def owners(self, owners: Sequence[str], nodes: Sequence[str]) -> Awaitable[list[tuple[str, str, str]]]:
+        """Owner, node and configuration of the nodes with these names that some of these owners have."""
+        return self._store.read(lambda connection: PubSubRows(connection).owners(owners, nodes))
+
+    def find(self, owner: str, node: str, items: Iterable[str]) -> Awaitable[list[StoredItem]]:
+        """The items with these ids, oldest first."""
+        return self._store.read(lambda connection: PubSubRows(connection).find(owner, node, items))
+
+    def newest(self, owner: str, node: str, limit: int) -> Awaitable[list[StoredItem]]:
+        """The last items, oldest first."""
+        return self._store.read(lambda connection: PubSubRows(connection).items(owner, node, limit=limit, newest=True))
+
+    def last(self, owner: str, nodes: Iterable[str]) -> Awaitable[list[StoredItem]]:
+        """The newest item of each of these nodes that has any."""
+        names = list(nodes)
+        return self._store.read(lambda connection: PubSubRows(connection).last(owner, names))
+
+
+def _of(table: Table, owner: str, node: str) -> tuple[ColumnElement[bool], ...]:
+    return table.c.owner == owner, table.c.node == node
