@@ -40,6 +40,10 @@ def _listeners(config: Config) -> Iterator[str]:
     for kind, listener in (("STARTTLS", listen.c2s), ("direct TLS", listen.c2s_direct_tls)):
         if listener.enabled:
             yield f"listen port {listener.port} for clients, {kind}, on {' and '.join(listener.addresses)}"
+    if config.components:
+        component = listen.component
+        yield f"listen port {component.port} for components, on {' and '.join(component.addresses)}"
+        yield f"       components: {', '.join(config.components)}"
     if listen.c2s.enabled and listen.c2s.plaintext:
         yield f"       port {listen.c2s.port} lets clients log in without TLS (listen.c2s.plaintext)"
 

@@ -18,7 +18,7 @@ from chirrup.server import logs
 from chirrup.server.app import Server
 from chirrup.server.config import Config
 
-_KINDS = {"c2s": "clients, STARTTLS", "c2s_direct_tls": "clients, direct TLS"}
+_KINDS = {"c2s": "clients, STARTTLS", "c2s_direct_tls": "clients, direct TLS", "component": "components"}
 
 
 def run(config: Config) -> None:

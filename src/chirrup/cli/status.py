@@ -33,6 +33,8 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "connections", str(status["connections"])
     for kind, address, port in status["listening"]:
         yield "listens", f"{f'[{address}]' if ':' in address else address}:{port} ({kind})"
+    for domain, connected in status["components"].items():
+        yield "component", f"{domain} {'is connected' if connected else 'is away'}"
     store = status["store"]
     yield "store", store["url"]
     if not store.get("healthy", True):

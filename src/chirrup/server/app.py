@@ -13,7 +13,8 @@ from chirrup.core.errors import ChirrupError, ConfigError, StreamError
 from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
-from chirrup.server.config import Config, module_settings
+from chirrup.server.component import Component
+from chirrup.server.config import ComponentConfig, Config, module_settings
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
@@ -46,6 +47,8 @@ class Server:
         self.log = get_logger("chirrup.server")
         self.router = Router()
         self.hosts: dict[str, Host] = {}
+        self.components: dict[str, Component] = {}
+        """The domains of external components."""
         self.connections = Connections(config.limits.connections_per_address)
         self.failed_logins = FailedLogins(
             config.limits.failed_logins, config.limits.failed_logins_refuse, config.limits.failed_login_window
@@ -65,6 +68,8 @@ class Server:
         self.store = await Store.open(self.config.store_url, exclusive=True)
         self.credentials = Credentials(self.store)
         try:
+            for domain, component in self.config.components.items():
+                self._add_component(domain, component)
             for name in self.config.hosts:
                 await self._start_host(name)
             await self._listeners.start()
@@ -91,12 +96,22 @@ class Server:
         self.router.add(host.jid.domain, host)
         await host.start(modules)
 
+    def _add_component(self, domain: str, config: ComponentConfig) -> None:
+        if domain in self.config.hosts:
+            raise self.config.error(("components", domain), "is a host too; a component needs a domain of its own")
+        component = self.components[domain] = Component(self, domain, config)
+        self.router.add(domain, component)
+
     async def stop(self) -> None:
         """End every stream with `system-shutdown`, let what is queued be written, commit, close. Safe to call twice."""
         await self._listeners.stop(StreamError("system-shutdown"), drain=_DRAIN)
         if self._admin is not None:
             await self._admin.stop()
             self._admin = None
+        for component in self.components.values():
+            component.give_up()
+            self.router.remove(component.domain)
+        self.components.clear()
         for host in self.hosts.values():
             await host.stop()
             self.router.remove(host.jid.domain)
@@ -125,7 +140,7 @@ class Server:
         self.failed_logins.window = limits.failed_login_window
         if old.limits != limits:
             lines.append("limits: taken over for new connections")
-        for field in ("data", "store", "modules_folder", "listen", "modules"):
+        for field in ("data", "store", "modules_folder", "listen", "modules", "components"):
             if getattr(old, field) != getattr(config, field):
                 lines.append(f"{field}: has changed; restart the server for it to take effect")
         for name in sorted(set(old.hosts) | set(config.hosts)):
@@ -151,6 +166,7 @@ class Server:
                 name: {"sessions": sum(1 for _ in host.sessions()), "modules": [m.name() for m in host.modules]}
                 for name, host in self.hosts.items()
             },
+            "components": {domain: component.connection is not None for domain, component in self.components.items()},
             "listening": [list(item) for item in self.listening],
             "certificates": self._listeners.certificates(),
             "store": {"url": self.config.store_shown, **asdict(self.store.health())},

@@ -24,6 +24,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -34,7 +35,17 @@ from chirrup.core.jid import JID
 from chirrup.server.config_errors import Source, did_you_mean, from_validation
 from chirrup.server.toml_lines import KeyPath, key_lines
 
-__all__ = ["Config", "HostConfig", "Limits", "Listen", "Listener", "LogConfig", "load", "module_settings"]
+__all__ = [
+    "ComponentConfig",
+    "Config",
+    "HostConfig",
+    "Limits",
+    "Listen",
+    "Listener",
+    "LogConfig",
+    "load",
+    "module_settings",
+]
 
 MECHANISMS: Final = (
     "SCRAM-SHA-512-PLUS",
@@ -142,11 +153,24 @@ class DirectTLSListener(_Model):
     """Port to listen on; with 0 the system picks a free one."""
 
 
+class ComponentListener(_Model):
+    """Where external components connect (XEP-0114), without TLS. Listens only where components are configured."""
+
+    addresses: tuple[Address, ...] = ("::1", "127.0.0.1")
+    """IP addresses to listen on. What is said there can be read and changed on the way: no address that strangers can
+    reach."""
+    port: Port = 5347
+    """Port to listen on; with 0 the system picks a free one."""
+    send_buffer_bytes: int = Field(default=67_108_864, ge=65_536)
+    """Bytes that may wait for a component that doesn't read; beyond, its connection is closed."""
+
+
 class Listen(_Model):
     """Where the server can be reached."""
 
     c2s: Listener = Listener()
     c2s_direct_tls: DirectTLSListener = DirectTLSListener()
+    component: ComponentListener = ComponentListener()
 
 
 class Limits(_Model):
@@ -241,6 +265,19 @@ class HostConfig(_Model):
         return names
 
 
+class ComponentConfig(_Model):
+    """A domain that a program of yours serves, by a connection to this server (XEP-0114)."""
+
+    secret: SecretStr = Field(min_length=8)
+    """What the component shows to be let in; the program must know the same."""
+    conflict: Literal["refuse", "replace"] = "refuse"
+    """When the component connects a second time: "refuse" turns the newer connection away, "replace" ends the older."""
+    queue_seconds: float = Field(default=30, ge=0)
+    """Seconds that a component may be away before what is sent to it is refused; 0 refuses at once."""
+    queue_stanzas: int = Field(default=1_000, ge=0)
+    """Stanzas that wait for it meanwhile."""
+
+
 def default_data() -> Path:
     """The data folder when none is named: /var/lib/chirrup for root, else one of the user's own (XDG)."""
     if os.geteuid() == 0:
@@ -269,6 +306,8 @@ class Config(_Model):
     """Settings of modules, for all hosts."""
     hosts: dict[HostName, HostConfig] = Field(default={"localhost": HostConfig()}, min_length=1)
     """The domains that this server serves."""
+    components: dict[HostName, ComponentConfig] = Field(default={}, repr=False)
+    """The domains that external components serve."""
 
     _source: Source = PrivateAttr(default_factory=Source)
     _data: Path | None = PrivateAttr(default=None)  # what the file's was overruled with

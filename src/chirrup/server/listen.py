@@ -1,9 +1,11 @@
-"""The listeners: sockets for clients, the certificates they show, and the connections that came through them."""
+"""The listeners: sockets for clients and components, the certificates they show, and the connections they took."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import ConfigError, StreamError
@@ -11,10 +13,11 @@ from chirrup.net.certificates import KeyPair
 from chirrup.net.clock import Timer
 from chirrup.net.tls import CertificateStore
 from chirrup.server.c2s import ClientConnection
+from chirrup.server.component import ComponentConnection
 
 if TYPE_CHECKING:
     from chirrup.server.app import Server
-    from chirrup.server.config import Config, DirectTLSListener, Listener
+    from chirrup.server.config import ComponentListener, Config, DirectTLSListener, Listener
 
 _POLL: Final = 30.0
 """Seconds between looks at the certificates' files."""
@@ -31,7 +34,8 @@ class Listeners:
         self._store: CertificateStore | None = None
         self._timer: Timer | None = None
         self.open: set[ClientConnection] = set()
-        """The connections that stand."""
+        """The clients' connections that stand."""
+        self._components: set[ComponentConnection] = set()
 
     @property
     def store(self) -> CertificateStore:
@@ -45,10 +49,13 @@ class Listeners:
         for line in self._store.remarks(self._server.clock.time()):
             self._server.log.warning(line)
         self._watch()
-        if config.listen.c2s.enabled:
-            await self._listen("c2s", config.listen.c2s)
-        if config.listen.c2s_direct_tls.enabled:
-            await self._listen("c2s_direct_tls", config.listen.c2s_direct_tls)
+        listen = config.listen
+        if listen.c2s.enabled:
+            await self._listen("c2s", listen.c2s, partial(self._client, False, listen.c2s.plaintext))
+        if listen.c2s_direct_tls.enabled:
+            await self._listen("c2s_direct_tls", listen.c2s_direct_tls, partial(self._client, True, False))
+        if self._server.components:
+            await self._listen("component", listen.component, self._component)
 
     def _certificates(self, config: Config) -> CertificateStore:
         pairs = {
@@ -60,23 +67,27 @@ class Listeners:
         except ConfigError as error:
             raise ConfigError(error.problem, key=error.key, file=config.file) from None
 
-    async def _listen(self, kind: str, config: Listener | DirectTLSListener) -> None:
+    def _client(self, direct_tls: bool, plaintext: bool) -> ClientConnection:
+        return ClientConnection(self._server, self, direct_tls=direct_tls, plaintext=plaintext)
+
+    def _component(self) -> ComponentConnection:
+        return ComponentConnection(self._server, self._server.components, self._components)
+
+    async def _listen(
+        self,
+        kind: str,
+        config: Listener | DirectTLSListener | ComponentListener,
+        make: Callable[[], asyncio.BaseProtocol],
+    ) -> None:
         loop = asyncio.get_running_loop()
-        direct = kind == "c2s_direct_tls"
-        plaintext = getattr(config, "plaintext", False)
         port = config.port
         for address in config.addresses:
             try:
                 # Python would bind "::" for IPv6 only, so both wildcards can have the port.
-                socket = await loop.create_server(
-                    lambda: ClientConnection(self._server, self, direct_tls=direct, plaintext=plaintext),
-                    address,
-                    port,
-                    reuse_address=True,
-                    backlog=1024,
-                )
+                socket = await loop.create_server(make, address, port, reuse_address=True, backlog=1024)
             except OSError as error:
-                if error.errno == errno.EAFNOSUPPORT or (error.errno == errno.EADDRNOTAVAIL and address == "::"):
+                unknown = error.errno == errno.EADDRNOTAVAIL and address in ("::", "::1")
+                if unknown or error.errno == errno.EAFNOSUPPORT:
                     self._server.log.info("no such address family on this machine", address=address)
                     continue
                 raise ConfigError(_explain(error, kind, address, port), key=f"listen.{kind}") from None
@@ -133,13 +144,17 @@ class Listeners:
         for _, server in self._sockets:
             server.close()
         self._sockets.clear()
-        for connection in list(self.open):
+        for connection in self._connections:
             connection.fail(reason)
-        waiting = [connection.gone for connection in self.open]
+        waiting = [connection.gone for connection in self._connections]
         if waiting:
             await asyncio.wait(waiting, timeout=drain)
-        for connection in list(self.open):
+        for connection in self._connections:
             connection.abort()
+
+    @property
+    def _connections(self) -> list[ClientConnection | ComponentConnection]:
+        return [*self.open, *self._components]
 
 
 def _explain(error: OSError, kind: str, address: str, port: int) -> str:

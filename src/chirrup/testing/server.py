@@ -33,7 +33,7 @@ class TestServer:
         self._clients: list[TestClient] = []
 
     def port(self, kind: str = "c2s") -> int:
-        """The port of a listener: "c2s" or "c2s_direct_tls"."""
+        """The port of a listener: "c2s", "c2s_direct_tls" or "component"."""
         return next(port for name, _, port in self.server.listening if name == kind)
 
     async def add_account(self, jid: str, password: str = PASSWORD) -> None:
@@ -106,7 +106,7 @@ async def serve(
         listener = {"addresses": ["127.0.0.1"], "port": 0}
         base = {
             "data": str(data or folder),
-            "listen": {"c2s": {**listener, "plaintext": True}, "c2s_direct_tls": listener},
+            "listen": {"c2s": {**listener, "plaintext": True}, "c2s_direct_tls": listener, "component": listener},
         }
         server = Server(Config.model_validate(merge(base, settings or {})), clock=clock)
         await server.start()

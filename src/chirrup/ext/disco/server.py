@@ -24,7 +24,7 @@ _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
 TellInfo = Callable[[Request[Info]], Info | None]
 """Tells about a node, if it is one of its own; decides who may know, and raises StanzaError."""
-TellItems = Callable[[Request[Items]], Iterable[Item] | None | Awaitable[Iterable[Item] | None]]
+TellItems = Callable[[Request[Items]], Iterable[Item] | Awaitable[Iterable[Item] | None] | None]
 """Lists what belongs to a node, if it is one of its own, or to the addressee as a whole where no node is named."""
 
 
@@ -55,6 +55,12 @@ class Disco(Module):
         self._compiled: dict[bool, Info] = {}
         self._tell_info: dict[bool, list[TellInfo]] = {False: [], True: []}  # of the host, and of accounts
         self._tell_items: dict[bool, list[TellItems]] = {False: [], True: []}
+
+    async def start(self) -> None:
+        """Components under the host's own domain are its services."""
+        for domain in self.host.server.components:
+            if domain.endswith(f".{self.host.name}") and domain not in self.settings.services:
+                self._items.append(Item(JID(domain)))
 
     # -- what other modules add
 
