@@ -40,7 +40,8 @@ def exchange() -> Exchange:
         while not isinstance(step, Success):
             match step:
                 case Challenge(data):
-                    step = server.step(client.respond(data))
+                    answer = client.respond(data)
+                    step = server.step(answer if isinstance(answer, bytes) else client.salted(answer.derive()))
                 case NeedKeys(username, algorithm):
                     assert keys is not None
                     step = server.keys(keys(username, algorithm))

@@ -42,6 +42,7 @@ def server(serve):
     server = serve(
         {NeedKeys: lambda stream, need: stream.keys(derive_keys(need.algorithm, PASSWORD, SALT, 4096))},
         mechanisms=("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN"),
+        confirm_offers=False,  # which came later
     )
     server.stream.make_id = iter(SERVER_IDS).__next__
     server.stream.make_nonce = lambda: SERVER_NONCE

@@ -54,6 +54,9 @@ class HostPolicy:
     mechanisms: tuple[str, ...] = ()
     """SASL mechanisms in order of preference. -PLUS forms are offered where there are channel bindings, PLAIN under
     TLS, EXTERNAL to a verified certificate."""
+    confirm_offers: bool = True
+    """Whether SCRAM tells clients once more what they were offered, so that they notice if somebody changed it
+    (XEP-0474)."""
     tls: bool = True
     """Whether STARTTLS is offered."""
     tls_required: bool = True

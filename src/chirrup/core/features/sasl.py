@@ -135,6 +135,7 @@ class Attempts:
             offered=names,
             channel_bindings=security.channel_bindings if security else {},
             external_identity=identities[0] if len(identities) == 1 else "",
+            confirm=stream.policy.confirm_offers,
         )
         return self._machine.step(data)
 
@@ -343,7 +344,10 @@ class ClientSASL(ClientFeature):
         try:
             data = sasl.decode_base64(element.text) if element.text else None
             if word is Word.CHALLENGE:
-                return self._respond(stream, self._machine.respond(data or b""))
+                response = self._machine.respond(data or b"")
+                if isinstance(response, sasl.NeedSaltedPassword):
+                    response = self._machine.salted(response.derive())
+                return self._respond(stream, response)
             self._machine.finish(data)
         except SASLError as error:
             raise StreamError("not-authorized", f"the server can't be trusted: {error}") from None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeAlias
 
 from chirrup.core.errors import LocalProtocolError, SASLError
-from chirrup.core.sasl.keys import ScramKeys
+from chirrup.core.sasl.keys import ScramKeys, salt_password
 
 MAX_MESSAGE_OCTETS: Final = 4096
 """How long any one message of an exchange may be."""
@@ -55,6 +55,15 @@ class NeedIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedTokens:
+    """Look up the tokens that this user's client may have for this mechanism and call `tokens`."""
+
+    username: str
+    """As the client sent it; the caller prepares it."""
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
 class Success:
     """The client is who it says. Whether `username` may act as `authzid` is still the caller's to decide; where it
     may not, the exchange fails with invalid-authzid (RFC 6120 §6.5.6)."""
@@ -67,7 +76,22 @@ class Success:
     """What to send along with the success."""
 
 
-Step: TypeAlias = Challenge | NeedKeys | NeedPassword | NeedIdentity | Success
+Step: TypeAlias = Challenge | NeedKeys | NeedPassword | NeedIdentity | NeedTokens | Success
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSaltedPassword:
+    """To a client: call `salted` with what `derive()` returns."""
+
+    algorithm: str
+    password: str = field(repr=False)
+    """Prepared."""
+    salt: bytes
+    iterations: int
+
+    def derive(self) -> bytes:
+        """SaltedPassword of RFC 5802 §3. Slow; touches nothing else, so a thread may do it."""
+        return salt_password(self.algorithm, self.password, self.salt, self.iterations)
 
 
 class ServerMechanism(ABC):
@@ -125,9 +149,13 @@ class ClientMechanism(ABC):
     def initial(self) -> bytes | None:
         """The initial response, None in a mechanism where the server speaks first."""
 
-    def respond(self, challenge: bytes) -> bytes:
-        """The response to a challenge."""
+    def respond(self, challenge: bytes) -> bytes | NeedSaltedPassword:
+        """The response to a challenge, or what it takes to make it."""
         raise SASLError("aborted", f"{self.name} has no challenges")
+
+    def salted(self, salted_password: bytes) -> bytes:
+        """Answer `NeedSaltedPassword`: the response."""
+        raise LocalProtocolError(f"{self.name} asked for no salted password")
 
     def finish(self, data: bytes | None) -> None:  # noqa: B027 - most mechanisms have nothing to check
         """Check what came with the server's success; None if nothing did.

@@ -51,7 +51,13 @@ def digest_size(algorithm: str) -> int:
 
 def derive_keys(algorithm: str, password: str, salt: bytes, iterations: int) -> ScramKeys:
     """The keys of a password. Slow. Raises ValueError, also for a password that OpaqueString disallows."""
-    salted = salt_password(algorithm, prepare_password(password), salt, iterations)
+    return keys_of(algorithm, salt_password(algorithm, prepare_password(password), salt, iterations), salt, iterations)
+
+
+def keys_of(algorithm: str, salted: bytes, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys that follow from a salted password. Raises ValueError where it has the wrong size."""
+    if len(salted) != digest_size(algorithm):
+        raise ValueError(f"a salted password of {algorithm} has {digest_size(algorithm)} octets")
     client_key, server_key = client_and_server_key(algorithm, salted)
     return ScramKeys(algorithm, salt, iterations, digest(algorithm, client_key), server_key)
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from chirrup.core.errors import SASLError
 from chirrup.core.sasl import anonymous, external, plain, scram
 from chirrup.core.sasl.base import ClientMechanism, ServerMechanism
+from chirrup.core.sasl.downgrade import Advertised
 
 MECHANISMS: Final = (external.NAME, *scram.NAMES, plain.NAME, anonymous.NAME)
 """All of them, strongest first."""
@@ -26,12 +27,14 @@ def server_mechanism(
     offered: Sequence[str],
     channel_bindings: Mapping[str, bytes] = _NO_BINDINGS,
     external_identity: str = "",
+    confirm: bool = True,
 ) -> ServerMechanism:
     """The server's machine for the mechanism that a client chose.
 
     `nonce` is fresh, from a secure random source, printable ASCII without comma; `offered` is all that this client
     was offered; `channel_bindings` are the connection's data by type (`tls-exporter`, `tls-server-end-point`);
-    `external_identity` is whom EXTERNAL takes a client for that doesn't say whom it wants to act for.
+    `external_identity` is whom EXTERNAL takes a client for that doesn't say whom it wants to act for; `confirm` whether
+    SCRAM tells the client what it was offered, where nobody can change it on the way (XEP-0474).
     Raises SASLError("invalid-mechanism").
     """
     if name not in offered or name not in MECHANISMS:
@@ -47,7 +50,13 @@ def server_mechanism(
         nonce=nonce,
         channel_bindings=channel_bindings,
         channel_binding_offered=any(other.endswith(scram.PLUS) for other in offered),
+        advertised=Advertised(tuple(offered), binding_types(offered, channel_bindings)) if confirm else None,
     )
+
+
+def binding_types(offered: Iterable[str], channel_bindings: Iterable[str]) -> tuple[str, ...] | None:
+    """The types of channel binding to announce next to the mechanisms offered (XEP-0440); None for no announcement."""
+    return tuple(channel_bindings) if any(name.endswith(scram.PLUS) for name in offered) else None
 
 
 def client_mechanism(
@@ -58,6 +67,7 @@ def client_mechanism(
     nonce: str = "",
     channel_bindings: Mapping[str, bytes] = _NO_BINDINGS,
     authzid: str = "",
+    advertised: Advertised | None = None,
     salted_passwords: scram.SaltedPasswords | None = None,
     min_iterations: int = scram.MIN_ITERATIONS,
     max_iterations: int = scram.MAX_ITERATIONS,
@@ -66,7 +76,7 @@ def client_mechanism(
 
     `username` is a prepared localpart; `nonce` as for `server_mechanism`; `channel_bindings` are the data, by type,
     that both sides have, the preferred type first, and are to be given for mechanisms without -PLUS too; the last
-    three are `ScramClient`'s. Raises ValueError for a name that isn't in `MECHANISMS` and for credentials that the
+    four are `ScramClient`'s. Raises ValueError for a name that isn't in `MECHANISMS` and for credentials that the
     mechanism can't carry.
     """
     if name == plain.NAME:
@@ -82,6 +92,7 @@ def client_mechanism(
         nonce=nonce,
         channel_bindings=channel_bindings,
         authzid=authzid,
+        advertised=advertised,
         salted_passwords=salted_passwords,
         min_iterations=min_iterations,
         max_iterations=max_iterations,

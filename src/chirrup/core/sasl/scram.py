@@ -1,8 +1,8 @@
 """SCRAM: both sides prove that they know the password, or its keys, and neither says it (RFC 5802, RFC 7677).
 
 The -PLUS forms bind the proof to the TLS connection by its channel binding data (RFC 5929, RFC 9266), so that nobody
-can sit between two connections. Downgrade protection by an extension of the server's first message (XEP-0474) would go
-where that message is made and read: `ScramServer.keys` and `ScramClient._answer`.
+can sit between two connections. An extension of the server's first message protects the lists of what it offers
+(XEP-0474), which both proofs then cover.
 """
 
 from __future__ import annotations
@@ -17,24 +17,27 @@ from chirrup.core.sasl.base import (
     Challenge,
     ClientMechanism,
     NeedKeys,
+    NeedSaltedPassword,
     ServerMechanism,
     Step,
     Success,
     check_username,
 )
+from chirrup.core.sasl.downgrade import Advertised
 from chirrup.core.sasl.encoding import decode_utf8, plain_base64
 from chirrup.core.sasl.keys import (
     HASHES,
     ScramKeys,
     client_and_server_key,
     digest,
+    digest_size,
     prepare_password,
-    salt_password,
     sign,
 )
 from chirrup.core.sasl.scram_messages import (
     NONCE,
     escape_name,
+    extension,
     parse_attributes,
     parse_base64,
     parse_gs2_header,
@@ -63,14 +66,22 @@ class ScramServer(ServerMechanism):
     """Asks for the user's keys: `NeedKeys`, then `keys`; then has the client prove that it knows the password."""
 
     def __init__(
-        self, name: str, *, nonce: str, channel_bindings: Mapping[str, bytes], channel_binding_offered: bool
+        self,
+        name: str,
+        *,
+        nonce: str,
+        channel_bindings: Mapping[str, bytes],
+        channel_binding_offered: bool,
+        advertised: Advertised | None = None,
     ) -> None:
         """`channel_bindings` are data by type; `channel_binding_offered` whether the client was offered any -PLUS
-        form. Raises ValueError for a nonce that isn't printable ASCII without comma."""
+        form; `advertised` all that it was offered, to be told once more. Raises ValueError for a nonce that isn't
+        printable ASCII without comma."""
         super().__init__(name)
         self._algorithm = algorithm_of(name)
         self._channel_bindings = channel_bindings
         self._channel_binding_offered = channel_binding_offered
+        self._advertised = advertised
         self._nonce = _own_nonce(nonce)
         self._binding_input = b""
         self._claimed: Success | None = None
@@ -107,7 +118,8 @@ class ScramServer(ServerMechanism):
         if keys.algorithm != self._algorithm:
             raise LocalProtocolError(f"{self.name} asked for keys of {self._algorithm}, not of {keys.algorithm}")
         self._keys = keys
-        self._server_first = f"r={self._nonce},s={plain_base64(keys.salt)},i={keys.iterations}"
+        confirmed = f",h={self._advertised.hash(self._algorithm)}" if self._advertised else ""
+        self._server_first = f"r={self._nonce},s={plain_base64(keys.salt)},i={keys.iterations}{confirmed}"
         self._receive = self._final
         return Challenge(self._server_first.encode())
 
@@ -135,11 +147,8 @@ class ScramServer(ServerMechanism):
 
 
 class ScramClient(ClientMechanism):
-    """Proves the password, and has the server prove that it knows it too.
-
-    `respond` derives keys, which is as slow as the server's number of iterations asks, up to some seconds: an event
-    loop gives it to a thread.
-    """
+    """Proves the password, and has the server prove that it knows it too. The slow part is asked of the caller, by
+    `NeedSaltedPassword`, unless `salted_passwords` remembers it."""
 
     def __init__(
         self,
@@ -150,12 +159,14 @@ class ScramClient(ClientMechanism):
         nonce: str,
         channel_bindings: Mapping[str, bytes],
         authzid: str = "",
+        advertised: Advertised | None = None,
         salted_passwords: SaltedPasswords | None = None,
         min_iterations: int = MIN_ITERATIONS,
         max_iterations: int = MAX_ITERATIONS,
     ) -> None:
         """`channel_bindings` are the data of the types that both sides know, the preferred first; without -PLUS
-        they say that the server offered no such form. Raises ValueError for what the messages can't carry."""
+        they say that the server offered no such form. `advertised` is what was read in the server's offer, which it
+        may confirm. Raises ValueError for what the messages can't carry."""
         super().__init__(name)
         self._algorithm = algorithm_of(name)
         self._password = prepare_password(password)
@@ -164,20 +175,22 @@ class ScramClient(ClientMechanism):
         self._first_bare = f"n={escape_name(username)},r={self._nonce}"
         self._salted_passwords: SaltedPasswords = {} if salted_passwords is None else salted_passwords
         self._min_iterations, self._max_iterations = min_iterations, max_iterations
+        self._advertised = advertised
         self._salted: tuple[tuple[str, bytes, int], bytes] | None = None
+        self._asked: tuple[str, str, bytes, int] | None = None  # server's first message, nonce, salt, iterations
         self._server_signature: bytes | None = None
         self._proven = False
 
     def initial(self) -> bytes:
         return (self._header + self._first_bare).encode()
 
-    def respond(self, challenge: bytes) -> bytes:
+    def respond(self, challenge: bytes) -> bytes | NeedSaltedPassword:
         """Answer the server's first message. Its last comes with success, or as a challenge of its own from servers
         that don't know how; that has an empty answer."""
         if len(challenge) > MAX_MESSAGE_OCTETS:
             raise SASLError("malformed-request", f"longer than {MAX_MESSAGE_OCTETS} octets")
         message = decode_utf8(challenge)
-        if self._server_signature is None:
+        if self._server_signature is None and self._asked is None:
             return self._answer(message)
         self._check(message)
         return b""
@@ -188,29 +201,43 @@ class ScramClient(ClientMechanism):
         if not self._proven:
             raise SASLError("aborted", "the server said success without proof that it knows the password")
 
-    def _answer(self, server_first: str) -> bytes:
+    def _answer(self, server_first: str) -> bytes | NeedSaltedPassword:
         if server_first.startswith("e="):
             raise _server_error(server_first)
-        nonce, salt, iterations = parse_attributes(server_first, "r", "s", "i")
+        nonce, salt_text, count = parse_attributes(server_first, "r", "s", "i")
         if not parse_nonce(nonce).startswith(self._nonce) or nonce == self._nonce:
             raise SASLError("aborted", "the server's nonce doesn't continue ours")
-        client_key, server_key = self._derive(parse_base64(salt), parse_iterations(iterations))
+        self._check_offer(extension(server_first, "h"))
+        salt, iterations = parse_base64(salt_text), parse_iterations(count)
+        check_iterations(iterations, self._min_iterations, self._max_iterations)
+        self._asked = server_first, nonce, salt, iterations
+        known = self._salted_passwords.get((self._algorithm, salt, iterations))
+        if known is None:
+            return NeedSaltedPassword(self._algorithm, self._password, salt, iterations)
+        return self.salted(known)
+
+    def _check_offer(self, confirmed: str | None) -> None:
+        """Whether the server has offered what was read: a hash that somebody changed on the way spoils the proofs."""
+        advertised = self._advertised
+        if advertised is None or (confirmed is None and not advertised.suspect):
+            return
+        if confirmed is None or not hmac.compare_digest(advertised.hash(self._algorithm).encode(), confirmed.encode()):
+            raise SASLError("aborted", "somebody changed the server's list of mechanisms on the way")
+
+    def salted(self, salted_password: bytes) -> bytes:
+        if self._asked is None or self._server_signature is not None:
+            raise LocalProtocolError(f"{self.name} asked for no salted password")
+        if len(salted_password) != digest_size(self._algorithm):
+            raise LocalProtocolError(f"that is no salted password of {self._algorithm}")
+        server_first, nonce, salt, iterations = self._asked
+        self._salted = (self._algorithm, salt, iterations), salted_password
+        client_key, server_key = client_and_server_key(self._algorithm, salted_password)
         binding_input = plain_base64(self._header.encode() + self._binding_data)
         without_proof = f"c={binding_input},r={nonce}"
         signed = f"{self._first_bare},{server_first},{without_proof}".encode()
         self._server_signature = sign(self._algorithm, server_key, signed)
         client_signature = sign(self._algorithm, digest(self._algorithm, client_key), signed)
         return f"{without_proof},p={plain_base64(_xor(client_key, client_signature))}".encode()
-
-    def _derive(self, salt: bytes, iterations: int) -> tuple[bytes, bytes]:
-        """ClientKey and ServerKey, from the salted password that we know already or else derive."""
-        if not self._min_iterations <= iterations <= self._max_iterations:
-            allowed = f"{self._min_iterations} to {self._max_iterations}"
-            raise SASLError("aborted", f"the server wants {iterations} iterations; {allowed} are allowed")
-        key = (self._algorithm, salt, iterations)
-        salted = self._salted_passwords.get(key) or salt_password(self._algorithm, self._password, salt, iterations)
-        self._salted = key, salted
-        return client_and_server_key(self._algorithm, salted)
 
     def _check(self, server_final: str) -> None:
         """Whether the server proved that it knows the password (RFC 5802 §5)."""
@@ -224,6 +251,12 @@ class ScramClient(ClientMechanism):
         self._proven = True
         self._salted_passwords.clear()
         self._salted_passwords[self._salted[0]] = self._salted[1]
+
+
+def check_iterations(iterations: int, least: int = MIN_ITERATIONS, most: int = MAX_ITERATIONS) -> None:
+    """Raises SASLError for a number that a client must not work for."""
+    if not least <= iterations <= most:
+        raise SASLError("aborted", f"the server wants {iterations} iterations; {least} to {most} are allowed")
 
 
 def algorithm_of(name: str) -> str:

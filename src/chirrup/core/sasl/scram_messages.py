@@ -63,6 +63,11 @@ def parse_attributes(message: str, *names: str) -> list[str]:
     return [attribute[2:] for attribute in attributes[: len(names)]]
 
 
+def extension(message: str, name: str) -> str | None:
+    """The value of an optional attribute of a message that `parse_attributes` has passed; None where it has none."""
+    return next((attribute[2:] for attribute in message.split(",") if attribute[0] == name), None)
+
+
 def parse_base64(value: str) -> bytes:
     """The data in an attribute."""
     try:
