@@ -31,6 +31,7 @@ DEFAULT: Final = (
     "vcard",
     "private_storage",
     "contact_addresses",
+    "carbons",
 )
 """The modules that a host has unless its configuration says otherwise."""
 

@@ -1,0 +1,166 @@
+"""Carbons at the server: copies for the account's other clients, made once and written to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element, escape_attribute
+from chirrup.ext.carbons import NS, RULES
+from chirrup.ext.carbons.payloads import Disable, Enable
+from chirrup.ext.carbons.rules import is_eligible, pretends_to_be_copy
+from chirrup.server import hooks
+from chirrup.server.module import (
+    Account,
+    Addressee,
+    Module,
+    Origin,
+    Request,
+    Session,
+    Xep,
+    bind_inline,
+    bounce,
+    iq_set,
+)
+
+_MAX_COPIED: Final = 200
+"""Copied messages of an account that are remembered, for the errors that may answer them."""
+
+
+class Enabled:
+    """Marks a session that wants copies."""
+
+
+class Copied:
+    """The last messages of an account that were copied. Kept with the account."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: dict[int, None] = {}  # in the order in which they came
+
+    def add(self, message: Element, peer: str) -> None:
+        """A message to or from that address."""
+        self._keys[_key(message, peer)] = None
+        if len(self._keys) > _MAX_COPIED:
+            del self._keys[next(iter(self._keys))]
+
+    def has(self, error: Element, peer: str) -> bool:
+        """Whether an error from or to that address answers one of them."""
+        return "id" in error.attrs and _key(error, peer) in self._keys
+
+
+class Carbons(Module):
+    """Copies conversations to the account's other clients, where those have asked for it."""
+
+    xeps = (Xep(280, "1.0.1"),)
+    features = (NS, RULES)
+
+    # -- who gets copies
+
+    @iq_set(Enable, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
+    def enable(self, request: Request[Enable]) -> None:
+        _own_session(request).data[Enabled] = Enabled()
+
+    @iq_set(Disable, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
+    def disable(self, request: Request[Disable]) -> None:
+        _own_session(request).data.pop(Enabled, None)
+
+    @bind_inline("enable", NS)
+    def enable_while_binding(self, session: Session, element: Element) -> None:
+        session.data[Enabled] = Enabled()
+
+    # -- what is copied
+
+    @hooks.message_out(after=["blocking", "archive"])
+    def sent(self, session: Session, stanza: Element, to: JID) -> bool:
+        account = session.account
+        if len(account.sessions) > 1 and to.bare != account.jid:  # what goes to the account itself is received there
+            others = [other for other in account.sessions.values() if other is not session and Enabled in other.data]
+            if others:
+                _copy("sent", account, stanza, to.bare.text, others)
+        return False
+
+    @hooks.message_delivered()
+    def delivered(self, account: Account, stanza: Element, sessions: Sequence[Session]) -> None:
+        if len(account.sessions) > len(sessions):
+            _copy_received(account, stanza, sessions)
+
+    @hooks.message_unclaimed(before=["archive", "offline"])
+    def unclaimed(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
+        """Those who don't take part in the rules of delivery, since they aren't available, get copies all the same."""
+        if account.sessions:
+            _copy_received(account, stanza, ())
+        return False
+
+    @hooks.message_refused()
+    def refused(self, session: Session, error: Element) -> None:
+        """The error that this server itself answers with is copied as one from elsewhere is."""
+        if len(session.account.sessions) > 1:
+            _copy_received(session.account, error, (session,))
+
+    # -- what isn't
+
+    @hooks.message_in(before=["archive", "offline"])
+    def refuse_forged(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
+        """Keep from clients what pretends to be a copy: they might believe it (§11). No copy comes this way."""
+        if not pretends_to_be_copy(stanza):
+            return False
+        bounce(stanza, origin, StanzaError("forbidden", "carbons come from one's own server only"))
+        return True
+
+
+def _own_session(request: Request[Enable] | Request[Disable]) -> Session:
+    if request.session is None or request.to != request.sender.bare:
+        raise StanzaError("not-allowed", "carbons are for the account's own clients")
+    return request.session
+
+
+def _copy_received(account: Account, stanza: Element, receivers: Sequence[Session]) -> None:
+    """Copy a message to everybody but those who received it, and the one who sent it to the account itself."""
+    sender = stanza.attrs.get("from", "")
+    others = [
+        session
+        for session in account.sessions.values()
+        if Enabled in session.data and session not in receivers and session.jid.text != sender
+    ]
+    if others:
+        _copy("received", account, stanza, sender.partition("/")[0], others)
+
+
+def _copy(
+    kind: Literal["sent", "received"], account: Account, stanza: Element, peer: str, sessions: list[Session]
+) -> None:
+    """Give sessions a copy, if the message is one to be copied. `peer` is the bare JID that it came from or goes to."""
+    copied = account.find(Copied)
+    if stanza.attrs.get("type") == "error":
+        if copied is None or not copied.has(stanza, peer):
+            return
+    elif is_eligible(stanza, received=kind == "received"):
+        if "id" in stanza.attrs:
+            if copied is None:
+                account.put(copied := Copied())
+            copied.add(stanza, peer)
+    else:
+        return
+    head, tail = wrapped(kind, account.jid, stanza)
+    for session in sessions:
+        session.write(b"%b to='%b'%b" % (head, escape_attribute(session.jid.text).encode(), tail))
+
+
+def wrapped(kind: Literal["sent", "received"], owner: JID, stanza: Element) -> tuple[bytes, bytes]:
+    """A copy of a message as its owner's clients get it, in two halves between which ` to='…'` goes."""
+    attributes = f"from='{escape_attribute(owner.text)}'"
+    if "type" in stanza.attrs:
+        attributes += f" type='{escape_attribute(stanza.attrs['type'])}'"
+    around = f"><{kind} xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'"
+    inner = stanza.to_bytes()[len("<message") :]
+    tail = b"%b%b</forwarded></%b></message>" % (around.encode(), inner, kind.encode())
+    return f"<message {attributes}".encode(), tail
+
+
+def _key(message: Element, peer: str) -> int:
+    """A number is enough, and small, however long an id a peer makes up."""
+    return hash((peer, message.attrs["id"]))
