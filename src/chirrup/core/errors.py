@@ -28,6 +28,7 @@ and they are raised when a peer sends one to us. Turning them into XML and back 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 StanzaErrorType = Literal["auth", "cancel", "continue", "modify", "wait"]
@@ -130,9 +131,17 @@ class LocalProtocolError(ProtocolError):
 class StreamError(ProtocolError):
     """An unrecoverable fault of a stream, sent as `<stream:error/>` before the stream closes (RFC 6120 §4.9)."""
 
-    def __init__(self, condition: str, text: str = "", *, detail: str = "", app: str = "") -> None:
+    def __init__(
+        self,
+        condition: str,
+        text: str = "",
+        *,
+        detail: str = "",
+        app: str = "",
+        app_attributes: Mapping[str, str] | None = None,
+    ) -> None:
         """`detail` is the character data of the condition element (the address in `see-other-host`);
-        `app` the Clark name (`{namespace}name`) of an application-specific condition."""
+        `app` the Clark name (`{namespace}name`) of an application-specific condition, which may have attributes."""
         if condition not in STREAM_CONDITIONS:
             condition, text = "undefined-condition", text or condition
         super().__init__(f"{condition}: {text}" if text else condition)
@@ -140,6 +149,7 @@ class StreamError(ProtocolError):
         self.text = text
         self.detail = detail
         self.app = app
+        self.app_attributes = dict(app_attributes or {})
 
 
 class StanzaError(ProtocolError):

@@ -106,13 +106,16 @@ def write_stream_error(error: StreamError) -> Element:
     if error.text:
         element.append(Element("text", STREAM_ERRORS, error.text).set(XML_LANG, "en"))
     if error.app:
-        element.append(_app(error.app))
+        app = _app(error.app)
+        app.attrs.update(error.app_attributes)
+        element.append(app)
     return element
 
 
 def read_stream_error(element: Element) -> StreamError:
     condition, detail, text, app = _read_condition(element, STREAM_ERRORS, STREAM_CONDITIONS)
-    return StreamError(condition or "undefined-condition", text, detail=detail, app=app)
+    known = app and next(child.attrs for child in element.elements() if child.ns != STREAM_ERRORS)
+    return StreamError(condition or "undefined-condition", text, detail=detail, app=app, app_attributes=known or None)
 
 
 # -- SASL failures
