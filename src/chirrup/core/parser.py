@@ -189,13 +189,18 @@ class StreamParser:
 
     def _begin_again(self) -> None:
         """A new expat inside the same stream."""
-        declared = "".join(
-            f" xmlns{prefix and f':{prefix}'}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items()
-        )
-        opening = b"<%b%b>" % (self._opening, declared.encode())
+        opening = self.opening
         self._expat = self._make_expat()
         self._fed = self._start = len(opening)
         self._expat.Parse(opening, False)
+
+    @property
+    def opening(self) -> bytes:
+        """A start tag that means to stanzas what the stream's own does: its name and the namespaces it declares."""
+        declared = "".join(
+            f" xmlns{prefix and f':{prefix}'}='{escape_attribute(uri)}'" for prefix, uri in self.prefixes.items()
+        )
+        return b"<%b%b>" % (self._opening, declared.encode())
 
     def rest(self) -> bool:
         """Let go of expat, which is 13 KiB, until more comes in. Says whether it could: only between two stanzas of an

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from chirrup.core.errors import StreamError
 from chirrup.core.framing import farewell
 from chirrup.core.parser import StreamParser
+from chirrup.core.parser_pool import Shelf
 from chirrup.net.clock import Timer
 from chirrup.net.connection import Connection
 from chirrup.server.limits import Allowance
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _READ_COST: Final = 64
 """Octets that a read counts for besides what it brought: who sends single octets makes the most work of each."""
+_SELDOM: Final = 4
+"""Pieces of stanzas in ten seconds up to which a client is quiet enough not to have a parser of its own."""
 _FAREWELL: Final = 5.0
 """Seconds that a client has to close its half of the stream after ours (RFC 6120 §4.4)."""
 
@@ -35,12 +38,13 @@ class ClientConnection(Connection):
     """One connection from a client, from accept to close."""
 
     __slots__ = (
-        "_admitted", "_allowance", "_deadline", "_ending", "_listeners", "_negotiation", "_receive", "gone", "log",
-        "parser", "server", "session", "stream_id",
+        "_admitted", "_allowance", "_deadline", "_ending", "_heard", "_listeners", "_negotiation", "_receive", "_shelf",
+        "gone", "log", "parser", "server", "session", "stream_id",
     )  # fmt: skip
 
     log: BoundLogger
     parser: StreamParser
+    _shelf: Shelf
 
     def __init__(self, server: Server, listeners: Listeners, *, direct_tls: bool, plaintext: bool) -> None:
         limits = server.config.limits
@@ -54,6 +58,7 @@ class ClientConnection(Connection):
         self._listeners = listeners
         self._admitted = False
         self._ending = False
+        self._heard = 0  # how often something has come, for which the parser was taken from the shelf
         self._deadline: Timer | None = None
         self._allowance = Allowance(limits.bytes_per_second, limits.burst_bytes, server.clock.monotonic())
         self._negotiation: Negotiation | None = Negotiation(self, listeners, direct_tls=direct_tls, plaintext=plaintext)
@@ -170,12 +175,14 @@ class ClientConnection(Connection):
             return
         self._cancel_deadline()
         self.parser = parser
+        self._shelf = self._listeners.parsers.shelf(parser)
         self._negotiation = None
         self._receive = self._stanzas
         self.log = session.log
         self.log.info("session begins")
         if leftover:
             self._stanzas(leftover)
+        self._share_parser()
 
     def _stanzas(self, data: bytes) -> None:
         """The hot path: parse, and give each stanza to the session."""
@@ -195,6 +202,28 @@ class ClientConnection(Connection):
             session.handle(stanza)
         if parser.ended:
             session.finish(self._close_stream)
+
+    def _now_and_then(self, data: bytes) -> None:
+        """Stanzas of a client that says little: it has a parser only for as long as it reads."""
+        self.parser = self._shelf.take()
+        self._receive = self._stanzas
+        self._stanzas(data)
+        self._heard += 1
+        if self._heard <= _SELDOM:
+            self._share_parser()
+
+    def _share_parser(self) -> None:
+        """Give the parser to others until something comes, unless a stanza is half read."""
+        if self._receive == self._stanzas and self.parser.idle and not self.parser.ended:
+            self._shelf.put(self.parser)
+            del self.parser
+            self._receive = self._now_and_then
+
+    def rest(self, silent_since: float) -> None:
+        """A client that was heard seldom since the last time, or not at all of late, shares its parser."""
+        if self._heard <= _SELDOM or self._allowance.since <= silent_since:
+            self._heard = 0
+            self._share_parser()
 
 
 def _ignore(data: bytes) -> None:

@@ -18,17 +18,18 @@ class Allowance:
     `spend` returns how many seconds the connection must not be read, 0 while it keeps within its rate.
     """
 
-    __slots__ = ("_burst", "_left", "_rate", "_since")
+    __slots__ = ("_burst", "_left", "_rate", "since")
 
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
         self._burst = burst
         self._left = burst
-        self._since = now
+        self.since = now
+        """When octets last came."""
 
     def spend(self, octets: int, now: float) -> float:
-        self._left = min(self._burst, self._left + (now - self._since) * self._rate) - octets
-        self._since = now
+        self._left = min(self._burst, self._left + (now - self.since) * self._rate) - octets
+        self.since = now
         return 0.0 if self._left >= 0 else -self._left / self._rate
 
 

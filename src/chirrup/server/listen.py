@@ -9,11 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import ConfigError, StreamError
+from chirrup.core.parser_pool import ParserPool
 from chirrup.net.certificates import KeyPair
 from chirrup.net.clock import Timer
 from chirrup.net.tls import CertificateStore
 from chirrup.server.c2s import ClientConnection
 from chirrup.server.component import ComponentConnection
+from chirrup.server.rest import Rounds
 
 if TYPE_CHECKING:
     from chirrup.server.app import Server
@@ -35,6 +37,8 @@ class Listeners:
         self._timer: Timer | None = None
         self.open: set[ClientConnection] = set()
         """The clients' connections that stand."""
+        self.parsers = ParserPool()
+        self._rounds = Rounds(server.clock, lambda: self.open)
         self._components: set[ComponentConnection] = set()
 
     @property
@@ -49,6 +53,7 @@ class Listeners:
         for line in self._store.remarks(self._server.clock.time()):
             self._server.log.warning(line)
         self._watch()
+        self._rounds.start()
         listen = config.listen
         if listen.c2s.enabled:
             await self._listen("c2s", listen.c2s, partial(self._client, False, listen.c2s.plaintext))
@@ -141,6 +146,7 @@ class Listeners:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._rounds.stop()
         for _, server in self._sockets:
             server.close()
         self._sockets.clear()
