@@ -25,6 +25,7 @@ from chirrup.core.features import ClientPolicy, Credentials, Event, HostPolicy, 
 from chirrup.core.features.bind import BindRefused, BindRequest, Bound
 from chirrup.core.features.early import EarlyIQ
 from chirrup.core.features.limits import LimitsSeen
+from chirrup.core.features.resume import NotResumed, ResumeRequest, SessionResumed
 from chirrup.core.features.sasl import (
     Authenticated,
     AuthFailed,
@@ -61,11 +62,14 @@ __all__ = [
     "NeedIdentity",
     "NeedKeys",
     "NeedPassword",
+    "NotResumed",
     "Opened",
     "Ready",
+    "ResumeRequest",
     "Security",
     "SeeOtherHost",
     "ServerStream",
+    "SessionResumed",
     "StartTLS",
     "unexpected",
 ]

@@ -168,13 +168,19 @@ class ClientStream(Stream):
         for offer in self._seen.elements():
             if offer.child("required") is not None and (offer.name, offer.ns) not in known:
                 raise StreamError("unsupported-feature", f"<{offer.name}/> is required and not known here")
+        self._be_ready()
+
+    def _be_ready(self) -> None:
         self._move(Outcome.DONE)
         self._features = ()
         self.emit(Ready())
 
     def _settle(self, feature: ClientFeature, outcome: Outcome) -> None:
-        self._move(outcome)
         self._active = feature if outcome in (Outcome.TURN, Outcome.ASK) else None
+        if outcome is Outcome.DONE:
+            self._be_ready()
+            return
+        self._move(outcome)
         if outcome is Outcome.RESTART:
             self._restart(self.limits)
         elif outcome is Outcome.NEXT:

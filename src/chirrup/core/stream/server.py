@@ -11,6 +11,7 @@ from chirrup.core.features import Event, HostPolicy, Security, ServerFeature
 from chirrup.core.features.bind import ServerBind
 from chirrup.core.features.early import ServerEarlyIQ
 from chirrup.core.features.limits import ServerLimits
+from chirrup.core.features.resume.server import Refusal, Resumption, ServerResume
 from chirrup.core.features.sasl import ServerSASL
 from chirrup.core.features.session import ServerSession
 from chirrup.core.features.starttls import ServerStartTLS
@@ -27,6 +28,7 @@ SERVER_FEATURES: Final[tuple[Callable[[], ServerFeature], ...]] = (
     ServerEarlyIQ,
     ServerSASL,
     ServerBind,
+    ServerResume,
     ServerSession,
     ServerLimits,
 )
@@ -122,6 +124,16 @@ class ServerStream(Stream):
     def bound(self, jid: JID) -> list[Event]:
         """Answer `BindRequest` with the full JID that the client has from now on."""
         return self.answer(jid)
+
+    def resumed(self, jid: JID, handled: int) -> list[Event]:
+        """Answer `ResumeRequest` with the full JID that the client has again, and how many of its stanzas the session
+        has handled."""
+        return self.answer(Resumption(jid, handled))
+
+    def not_resumed(self, error: StanzaError, handled: int | None = None) -> list[Event]:
+        """Answer `ResumeRequest` with an error; the client may bind a resource. A count tells it of a session that is
+        over."""
+        return self.answer(Refusal(error, handled))
 
     def refuse(self, error: StanzaError) -> list[Event]:
         """Answer `BindRequest` or `EarlyIQ` with an error; the client may try again."""
