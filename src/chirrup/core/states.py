@@ -182,3 +182,62 @@ SASL_EXCHANGE: Final[Mapping[SASL, Mapping[Word, SASL]]] = {
 }
 """One table for both ends: each sees the same exchange. A new <auth/> may replace one that runs, and an <abort/>
 is answered even when nothing runs."""
+
+
+class SASL2(Enum):
+    """Where an authentication exchange stands in the profile of XEP-0388 (§2)."""
+
+    IDLE = auto()
+    """None runs."""
+    CHALLENGE = auto()
+    """The server's word is next, or its program's."""
+    RESPONSE = auto()
+    """The server has sent a challenge; the client's word is next."""
+    CHOICE = auto()
+    """The mechanism has succeeded, and tasks are left for the client to choose from."""
+    TASK = auto()
+    """A task runs; the server's word is next, or its program's."""
+    TASK_RESPONSE = auto()
+    """A task runs; the client's word is next."""
+    OVER = auto()
+    """Authenticated."""
+    LOST = auto()
+    """A task failed: there is no other attempt (§7.4)."""
+
+
+class Said(Enum):
+    """What is said in such an exchange: names of elements, apart for either end where both have one of that name."""
+
+    AUTHENTICATE = "authenticate"
+    RESPONSE = "response"
+    ABORT = "abort"
+    NEXT = "next"
+    TASK_RESPONSE = "task-data of the client"
+    CHALLENGE = "challenge"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CONTINUE = "continue"
+    TASK_DATA = "task-data of the server"
+
+
+SASL2_EXCHANGE: Final[Mapping[SASL2, Mapping[Said, SASL2]]] = {
+    SASL2.IDLE: {Said.AUTHENTICATE: SASL2.CHALLENGE},
+    SASL2.CHALLENGE: {
+        Said.CHALLENGE: SASL2.RESPONSE,
+        Said.SUCCESS: SASL2.OVER,
+        Said.CONTINUE: SASL2.CHOICE,
+        Said.FAILURE: SASL2.IDLE,
+    },
+    SASL2.RESPONSE: {Said.RESPONSE: SASL2.CHALLENGE, Said.ABORT: SASL2.CHALLENGE},
+    SASL2.CHOICE: {Said.NEXT: SASL2.TASK, Said.ABORT: SASL2.TASK},
+    SASL2.TASK: {
+        Said.TASK_DATA: SASL2.TASK_RESPONSE,
+        Said.SUCCESS: SASL2.OVER,
+        Said.CONTINUE: SASL2.CHOICE,
+        Said.FAILURE: SASL2.LOST,
+    },
+    SASL2.TASK_RESPONSE: {Said.TASK_RESPONSE: SASL2.TASK, Said.ABORT: SASL2.TASK},
+    SASL2.OVER: {},
+    SASL2.LOST: {},
+}
+"""One table for both ends, as for RFC 6120's profile; but here nothing may replace an exchange that runs."""

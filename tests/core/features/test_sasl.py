@@ -8,7 +8,7 @@ import pytest
 
 from chirrup.core.errors import LocalProtocolError, SASLError
 from chirrup.core.jid import JID
-from chirrup.core.sasl import MECHANISMS
+from chirrup.core.sasl import MECHANISMS, Advertised
 from chirrup.core.states import State
 from chirrup.core.stream import (
     Authenticated,
@@ -416,12 +416,24 @@ def test_a_client_uses_the_binding_that_every_server_has(dial, header, types):
     "features",
     [
         offer("SCRAM-SHA-1", types=("tls-exporter",)),
-        offer("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", types=("tls-unique",)),
+        offer("SCRAM-SHA-1-PLUS", "PLAIN", types=("tls-unique",)),
     ],
 )
 def test_a_client_is_not_talked_out_of_channel_binding(dial, header, read, features):
     _, said = reach(dial, header, features, BOUND)
     assert read(said).error == "policy-violation"
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_list_without_the_type_that_every_server_has_must_be_confirmed(dial, header, read, confirmed):
+    """XEP-0474 §10, new rule 6."""
+    types = ("tls-unique",)
+    client, said = reach(dial, header, offer("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", types=types), BOUND)
+    assert f"mechanism='SCRAM-SHA-1'>{encoded(b'n,,n=juliet,')[:12]}" in said
+    lists = Advertised(("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1"), types)
+    first = "r=client-nonce-1server,s=YQ==,i=4096" + (f",h={lists.hash('SHA-1')}" if confirmed else "")
+    said = client.say(f"<challenge xmlns='{NS}'>{encoded(first.encode())}</challenge>")
+    assert said.startswith("<response ") if confirmed else read(said).error == "not-authorized"
 
 
 def test_a_client_that_has_not_the_binding_data_says_that_it_cannot(dial, header):

@@ -47,6 +47,27 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
+class UserAgent:
+    """A client program as an installation of it describes itself (XEP-0388 §2.3). For its user's eyes only."""
+
+    id: str = ""
+    """A UUID that stays the same; "" where it has none."""
+    software: str = ""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a client was given to log in with the next time (XEP-0484)."""
+
+    mechanism: str
+    """The only one that it is good for."""
+    secret: str = field(repr=False)
+    expiry: str = ""
+    """By XEP-0082."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostPolicy:
     """What a host asks of those who connect to it, and offers them."""
 
@@ -57,6 +78,16 @@ class HostPolicy:
     confirm_offers: bool = True
     """Whether SCRAM tells clients once more what they were offered, so that they notice if somebody changed it
     (XEP-0474)."""
+    sasl2: bool = True
+    """Whether the profile of XEP-0388 is offered too, where there is TLS."""
+    bind_inline: tuple[str, ...] = ()
+    """Namespaces of what can be switched on while a resource is bound (XEP-0386)."""
+    inline: tuple[Element, ...] = ()
+    """What else can be done while somebody authenticates, as it is advertised (`<sm/>`)."""
+    tokens: bool = False
+    """Whether clients can be given tokens to log in with the next time (XEP-0484)."""
+    upgrades: tuple[str, ...] = ()
+    """Hash functions of which SCRAM keys are taken from clients that have others (XEP-0480)."""
     tls: bool = True
     """Whether STARTTLS is offered."""
     tls_required: bool = True
@@ -103,6 +134,8 @@ class ServerSide(Protocol):
     jid: str
     """The full JID once it is bound."""
     make_nonce: Callable[[], str]
+    failures: int
+    """Attempts to authenticate that failed, of all features together."""
 
     @property
     def leftover(self) -> bytes:
@@ -115,6 +148,9 @@ class ServerSide(Protocol):
     @property
     def may_authenticate(self) -> bool:
         """Whether TLS is there, or isn't asked for, and nobody is authenticated."""
+
+    def trust(self) -> None:
+        """From its next element on the peer may send what those who are authenticated may."""
 
     def write(self, element: Element) -> None: ...
     def emit(self, event: Event) -> None: ...
@@ -162,6 +198,8 @@ class Credentials:
     """The only SASL mechanisms to use; None for all that are safe on the connection."""
     salted_passwords: SaltedPasswords | None = field(default=None, repr=False, compare=False)
     """What saves the slow derivation of keys at the next log-in, as `core.sasl` keeps it."""
+    token: Token | None = None
+    """What the server gave for the next log-in, tried before the rest."""
 
     @property
     def kinds(self) -> tuple[CredentialKind, ...]:
@@ -170,7 +208,7 @@ class Credentials:
             kinds.append("external")
         if self.password:
             kinds.append("password")
-        return tuple(kinds) or ("anonymous",)
+        return tuple(kinds) or (() if self.token else ("anonymous",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +218,27 @@ class ClientPolicy:
     credentials: Credentials | None = None
     """None to be asked for them, when the server was seen: an account may have to be registered first."""
     resource: str = ""
-    """The resource to bind; "" to let the server make one."""
+    """The resource to bind, which takes a request of its own; "" to let the server make one."""
     tls_required: bool = True
     """Whether to go on only under TLS."""
+    sasl2: bool = True
+    """Whether to use the profile of XEP-0388 where it is offered, and all that it can do at once."""
+    user_agent: UserAgent | None = None
+    """What to say of ourselves; without an id in it there are neither tokens nor stable resources."""
+    tag: str = ""
+    """How a resource that the server makes is to begin: the program's name, which all contacts see (XEP-0386)."""
+    bind_inline: tuple[Element, ...] = ()
+    """What to switch on while the resource is bound, where that is offered (`<enable xmlns='urn:xmpp:carbons:2'/>`)."""
+    want_token: bool = False
+    """Whether to ask for a token to log in with the next time."""
+    upgrade_keys: bool = True
+    """Whether to give the server SCRAM keys of more hash functions if it asks for them and nobody can listen
+    (XEP-0480)."""
+    remembered: Element | None = None
+    """The <stream:features/> that this server offered under TLS the last time: with a token, log-in doesn't wait for
+    them to come again."""
+    derive_keys: bool = True
+    """Whether SCRAM's slow derivation of keys is done on the spot; else `NeedSaltedPassword` asks for it."""
 
 
 class ClientSide(Protocol):
@@ -215,6 +271,9 @@ class ClientFeature:
     def claims(self, stream: ClientSide, element: Element) -> bool:
         """Whether an element is this feature's, for one that can't say it by `takes`."""
         return key(element) in self.takes
+
+    def hurry(self, stream: ClientSide) -> None:
+        """Write what needn't wait for the server's features: its own header was just written, inside TLS."""
 
     def begin(self, stream: ClientSide, features: Element) -> Outcome | None:
         """Look at the server's <stream:features/> and begin; None where there is nothing to do."""

@@ -6,7 +6,7 @@ often, are not bound to this profile's elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +20,7 @@ from chirrup.core.features import (
     Identity,
     ServerFeature,
     ServerSide,
+    Token,
 )
 from chirrup.core.jid import JID
 from chirrup.core.sasl import ScramKeys
@@ -30,6 +31,7 @@ from chirrup.core.xml import Element
 
 CHANNEL_BINDING: Final = "urn:xmpp:sasl-cb:0"
 XEPS: Final = ((440, "1.0.0", ""),)
+_END_POINT: Final = "tls-server-end-point"
 
 
 # -- events
@@ -60,6 +62,29 @@ class NeedIdentity(Event):
 
     authzid: str
     """As the peer sent it; "" where the certificate has one address and the peer is content with that."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedTokens(Event):
+    """Answer by `tokens(…)`, none for a user that doesn't exist; or by `reject(error)`."""
+
+    username: str
+    """A localpart, prepared."""
+    client: str
+    """The id of the client's installation."""
+    mechanism: str
+    """What the token must be good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSaltedPassword(Event):
+    """To a client that doesn't derive its keys on the spot: answer by `salted(need.derive())`, which is slow and may be
+    done by a thread."""
+
+    algorithm: str
+    salt: bytes
+    iterations: int
+    derive: Callable[[], bytes] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,14 @@ class AuthFailed(Event):
 # -- the server's end
 
 
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """An answer about credentials, and why the attempt fails even so: told only to who has shown to be the user."""
+
+    answer: object
+    error: SASLError
+
+
 def offered(stream: ServerSide) -> tuple[str, ...]:
     """The mechanisms that the peer may use now (RFC 6120 §6.3.4)."""
     if not stream.may_authenticate:
@@ -116,12 +149,12 @@ class Attempts:
     def __init__(self) -> None:
         self.username: str | None = None
         self._machine: sasl.ServerMechanism | None = None
-        self._failures = 0
         self._unfit: set[str] = set()
+        self._barred: SASLError | None = None
+        self._client = ""
 
     def begin(self, stream: ServerSide, name: str, data: bytes | None) -> sasl.Step:
         """Start with the mechanism that the peer named; `data` is its initial response, if it sent one."""
-        self.username = None
         names = offered(stream)
         if name not in names:
             protected = stream.security is not None
@@ -129,15 +162,28 @@ class Attempts:
             raise SASLError("encryption-required" if known and not protected else "invalid-mechanism")
         security = stream.security
         identities = security.identities if security else ()
-        self._machine = sasl.server_mechanism(
-            name,
-            nonce=stream.make_nonce(),
-            offered=names,
-            channel_bindings=security.channel_bindings if security else {},
-            external_identity=identities[0] if len(identities) == 1 else "",
-            confirm=stream.policy.confirm_offers,
+        return self._start(
+            sasl.server_mechanism(
+                name,
+                nonce=stream.make_nonce(),
+                offered=names,
+                channel_bindings=security.channel_bindings if security else {},
+                external_identity=identities[0] if len(identities) == 1 else "",
+                confirm=stream.policy.confirm_offers,
+            ),
+            data,
         )
-        return self._machine.step(data)
+
+    def begin_with_token(self, stream: ServerSide, name: str, data: bytes | None, client: str) -> sasl.Step:
+        """Start with a mechanism for tokens that the connection has the channel binding for; `client` is the id of the
+        client's installation."""
+        self._client = client
+        return self._start(sasl.TokenServer(name, stream.security.channel_bindings if stream.security else {}), data)
+
+    def _start(self, machine: sasl.ServerMechanism, data: bytes | None) -> sasl.Step:
+        self.username = self._barred = None
+        self._machine = machine
+        return machine.step(data)
 
     @property
     def machine(self) -> sasl.ServerMechanism:
@@ -149,11 +195,16 @@ class Attempts:
         """Take the program's answer to what the last step asked."""
         if isinstance(answer, SASLError):
             raise answer
+        if isinstance(answer, Barred):
+            self._barred, answer = answer.error, answer.answer
+        machine = self.machine
         if isinstance(answer, ScramKeys):
-            return self.machine.keys(answer)
+            return machine.keys(answer)
         if isinstance(answer, bool):
-            return self.machine.verified(answer)
-        raise LocalProtocolError("credentials are answered by ScramKeys, a bool or a SASLError")
+            return machine.verified(answer)
+        if isinstance(answer, tuple) and isinstance(machine, sasl.TokenServer):
+            return machine.tokens(answer)
+        raise LocalProtocolError("credentials are answered by ScramKeys, a bool, tokens or a SASLError")
 
     def question(self, stream: ServerSide, step: sasl.Step) -> Event | None:
         """What to ask the program before this step can be taken, if anything."""
@@ -164,10 +215,14 @@ class Attempts:
                 return NeedPassword(self._prepare(stream, username), password)
             case sasl.NeedIdentity(authzid):
                 return NeedIdentity(authzid)
+            case sasl.NeedTokens(username, mechanism):
+                return NeedTokens(self._prepare(stream, username), self._client, mechanism)
         return None
 
     def identify(self, stream: ServerSide, success: sasl.Success) -> Identity:
         """Who authenticated. Only a certificate may speak for more than one identity (RFC 6120 §6.3.8)."""
+        if self._barred is not None:
+            raise self._barred
         name, asked = self.machine.name, success.authzid
         try:
             if name == "EXTERNAL":
@@ -191,8 +246,8 @@ class Attempts:
         if machine is not None and self.username is None and machine.name not in self._unfit:
             self._unfit.add(machine.name)
             return False
-        self._failures += 1
-        return self._failures > stream.policy.auth_retries
+        stream.failures += 1
+        return stream.failures > stream.policy.auth_retries
 
     def _prepare(self, stream: ServerSide, username: str) -> str:
         try:
@@ -249,7 +304,7 @@ class ServerSASL(ServerFeature):
 
     def _hear(self, stream: ServerSide, word: Word, element: Element) -> sasl.Step:
         if word is Word.AUTH and self._exchange.state is not SASL.IDLE and self._attempts.failed(stream):
-            raise _too_many()
+            raise too_many()
         if not self._exchange.may(word):
             raise SASLError("malformed-request", f"this isn't the time for <{word.value}/>")
         self._exchange.say(word)
@@ -289,15 +344,108 @@ class ServerSASL(ServerFeature):
         stream.write(write_failure(error))
         stream.emit(AuthFailed(self._attempts.username, error.condition, error.text))
         if self._attempts.failed(stream):
-            raise _too_many()
+            raise too_many()
         return Outcome.AGAIN
 
 
-def _too_many() -> StreamError:
+def too_many() -> StreamError:
     return StreamError("policy-violation", "too many failed attempts to authenticate")
 
 
 # -- the client's end
+
+
+class Login:
+    """How a client authenticates: which mechanism, and its exchange. Not bound to the elements of one profile."""
+
+    def __init__(self) -> None:
+        self.account: JID | None = None
+        """Whom the credentials are for, if they say."""
+        self._offered: tuple[str, ...] = ()
+        self._announced: tuple[str, ...] | None = None
+        self._machine: sasl.ClientMechanism | None = None
+
+    def look(self, features: Element, mechanisms: Element) -> tuple[str, ...]:
+        """Take in what the server offers: its mechanisms."""
+        self._offered = tuple(mechanism.text.strip() for mechanism in mechanisms.elements("mechanism", mechanisms.ns))
+        announced = features.child("sasl-channel-binding", CHANNEL_BINDING)
+        self._announced = None if announced is None else tuple(kind.get("type") for kind in announced.elements())
+        return self._offered
+
+    @property
+    def machine(self) -> sasl.ClientMechanism:
+        if self._machine is None:
+            raise StreamError("not-authorized", "the server answers where nothing was said")
+        return self._machine
+
+    def begin(self, stream: ClientSide, credentials: Credentials, *, strict: bool) -> bytes | None:
+        """Start with the strongest mechanism that credentials and connection allow: its initial response. `strict` for
+        a profile in which whoever offers channel binding also says of which types (XEP-0440 §4, rule 4).
+
+        Raises SASLError where the credentials can't be used, StreamError where the server's offer can't."""
+        bindings = self._common_bindings(stream, strict)
+        allowed = self._offered if credentials.mechanisms is None else credentials.mechanisms
+        names = sasl.choose(
+            [name for name in self._offered if name in allowed],
+            tls=stream.security is not None,
+            channel_bindings=bindings,
+            have=credentials.kinds,
+        )
+        name = next(iter(names), None)
+        if name is None:
+            raise StreamError("unsupported-feature", f"no safe way to authenticate among {', '.join(self._offered)}")
+        ours = stream.security.channel_bindings if stream.security else {}
+        suspect = bool(ours) and not bindings and _END_POINT not in (self._announced or (_END_POINT,))
+        if suspect and not name.startswith("SCRAM-"):
+            raise StreamError("policy-violation", "no channel binding type that every server must have")
+        if not name.endswith("-PLUS") and self._plus_offered:
+            bindings = {}
+        try:
+            self.account = account_of(credentials, stream.domain)
+            self._machine = sasl.client_mechanism(
+                name,
+                username=self.account.local if self.account else "",
+                password=credentials.password,
+                nonce=stream.make_nonce(),
+                channel_bindings=bindings,
+                authzid=credentials.authzid,
+                advertised=sasl.Advertised(self._offered, self._announced, suspect),
+                salted_passwords=credentials.salted_passwords,
+            )
+        except ValueError as error:
+            raise SASLError("malformed-request", str(error)) from None
+        return self._machine.initial()
+
+    def begin_with_token(self, stream: ClientSide, credentials: Credentials, token: Token) -> bytes | None:
+        """Start with a token. Raises SASLError where it can't be used."""
+        try:
+            self.account = account_of(credentials, stream.domain)
+            self._machine = sasl.TokenClient(
+                token.mechanism,
+                username=self.account.local if self.account else "",
+                token=token.secret,
+                channel_bindings=stream.security.channel_bindings if stream.security else {},
+            )
+        except ValueError as error:
+            raise SASLError("malformed-request", str(error)) from None
+        return self._machine.initial()
+
+    @property
+    def _plus_offered(self) -> bool:
+        return any(name.endswith("-PLUS") for name in self._offered)
+
+    def _common_bindings(self, stream: ClientSide, strict: bool) -> Mapping[str, bytes]:
+        """Our channel binding data of the types that the server knows, by XEP-0440's business rules
+        3 to 7, of which XEP-0474 §10 changes the sixth."""
+        ours = stream.security.channel_bindings if stream.security else {}
+        if not ours or not (self._announced or self._plus_offered):
+            return ours
+        if not self._plus_offered:
+            raise StreamError("policy-violation", "channel binding types without a mechanism for them")
+        if strict and not self._announced:
+            raise StreamError("policy-violation", "mechanisms for channel binding, and no types of it")
+        announced = self._announced or (_END_POINT,)
+        return {kind: data for kind, data in ours.items() if kind in announced}
 
 
 class ClientSASL(ClientFeature):
@@ -309,11 +457,8 @@ class ClientSASL(ClientFeature):
 
     def __init__(self) -> None:
         self._exchange = _Exchange()
-        self._offered: tuple[str, ...] = ()
-        self._announced: frozenset[str] = frozenset()
-        self._machine: sasl.ClientMechanism | None = None
-        self._credentials = Credentials()
-        self._account: JID | None = None
+        self._login = Login()
+        self._username: str | None = None
 
     def begin(self, stream: ClientSide, features: Element) -> Outcome | None:
         if stream.identity is not None:
@@ -321,22 +466,23 @@ class ClientSASL(ClientFeature):
         mechanisms = features.child("mechanisms", NS)
         if mechanisms is None:
             raise StreamError("unsupported-feature", "the server offers no way to authenticate")
-        self._offered = tuple(mechanism.text.strip() for mechanism in mechanisms.elements("mechanism"))
-        announced = features.child("sasl-channel-binding", CHANNEL_BINDING)
-        self._announced = frozenset(kind.get("type") for kind in announced.elements()) if announced else frozenset()
+        offered = self._login.look(features, mechanisms)
         if stream.policy.credentials is None:
-            stream.emit(NeedCredentials(self._offered))
+            stream.emit(NeedCredentials(offered))
             return Outcome.ASK
         return self._begin(stream, stream.policy.credentials)
 
     def answer(self, stream: ClientSide, answer: object) -> Outcome:
+        if isinstance(answer, bytes):
+            return self._respond(stream, self._login.machine.salted(answer))
         if not isinstance(answer, Credentials):
             raise LocalProtocolError("a client authenticates with Credentials")
         return self._begin(stream, answer)
 
     def handle(self, stream: ClientSide, element: Element) -> Outcome:
         word = Word(element.name)
-        if self._machine is None or not self._exchange.may(word):
+        machine = self._login.machine
+        if not self._exchange.may(word):
             raise StreamError("not-authorized", f"this isn't the time for <{word.value}/>")
         self._exchange.say(word)
         if word is Word.FAILURE:
@@ -344,65 +490,23 @@ class ClientSASL(ClientFeature):
         try:
             data = sasl.decode_base64(element.text) if element.text else None
             if word is Word.CHALLENGE:
-                response = self._machine.respond(data or b"")
-                if isinstance(response, sasl.NeedSaltedPassword):
-                    response = self._machine.salted(response.derive())
-                return self._respond(stream, response)
-            self._machine.finish(data)
+                response = salted(stream, machine.respond(data or b""), machine.salted)
+                return Outcome.ASK if response is None else self._respond(stream, response)
+            machine.finish(data)
         except SASLError as error:
-            raise StreamError("not-authorized", f"the server can't be trusted: {error}") from None
-        return self._succeed(stream, self._machine.name)
+            raise untrusted(error) from None
+        return self._succeed(stream, machine.name)
 
     def _begin(self, stream: ClientSide, credentials: Credentials) -> Outcome:
-        self._credentials = credentials
-        bindings = self._common_bindings(stream)
-        allowed = self._offered if credentials.mechanisms is None else credentials.mechanisms
-        names = sasl.choose(
-            [name for name in self._offered if name in allowed],
-            tls=stream.security is not None,
-            channel_bindings=bindings,
-            have=credentials.kinds,
-        )
-        name = next(iter(names), None)
-        if name is None:
-            raise StreamError("unsupported-feature", f"no safe way to authenticate among {', '.join(self._offered)}")
-        if not name.endswith("-PLUS") and self._plus_offered:
-            bindings = {}
+        self._username = credentials.username or None
         try:
-            self._account = _account(credentials, stream.domain)
-            self._machine = sasl.client_mechanism(
-                name,
-                username=self._account.local if self._account else "",
-                password=credentials.password,
-                nonce=stream.make_nonce(),
-                channel_bindings=bindings,
-                authzid=credentials.authzid,
-                salted_passwords=credentials.salted_passwords,
-            )
-        except ValueError as error:
-            return self._failed(stream, SASLError("malformed-request", str(error)))
+            data = self._login.begin(stream, credentials, strict=False)
+        except SASLError as error:
+            return self._failed(stream, error)
         self._exchange.say(Word.AUTH)
-        data = self._machine.initial()
+        name = self._login.machine.name
         stream.write(Element("auth", NS, None if data is None else sasl.encode_base64(data), mechanism=name))
         return Outcome.TURN
-
-    @property
-    def _plus_offered(self) -> bool:
-        return any(name.endswith("-PLUS") for name in self._offered)
-
-    def _common_bindings(self, stream: ClientSide) -> Mapping[str, bytes]:
-        """Our channel binding data of the types that the server knows, by XEP-0440's business rules
-        3 to 7."""
-        ours = stream.security.channel_bindings if stream.security else {}
-        if not ours or not (self._announced or self._plus_offered):
-            return ours
-        if not self._plus_offered:
-            raise StreamError("policy-violation", "channel binding types without a mechanism for them")
-        announced = self._announced or {"tls-server-end-point"}
-        common = {kind: data for kind, data in ours.items() if kind in announced}
-        if not common and "tls-server-end-point" not in announced:
-            raise StreamError("policy-violation", "no channel binding type that every server must have")
-        return common
 
     def _respond(self, stream: ClientSide, data: bytes) -> Outcome:
         self._exchange.say(Word.RESPONSE)
@@ -410,19 +514,34 @@ class ClientSASL(ClientFeature):
         return Outcome.TURN
 
     def _succeed(self, stream: ClientSide, mechanism: str) -> Outcome:
-        account = self._account
+        account = self._login.account
         username = account.local if account else ""
         stream.identity = Identity(username, account, mechanism)
         stream.emit(Authenticated(username, str(account or ""), mechanism))
         return Outcome.RESTART
 
     def _failed(self, stream: ClientSide, error: SASLError) -> Outcome:
-        stream.emit(AuthFailed(self._credentials.username or None, error.condition, error.text))
+        stream.emit(AuthFailed(self._username, error.condition, error.text))
         return Outcome.ASK
 
 
-def _account(credentials: Credentials, domain: str) -> JID | None:
+def salted(stream: ClientSide, need: bytes | sasl.NeedSaltedPassword, go_on: Callable[[bytes], bytes]) -> bytes | None:
+    """What `go_on` makes of the salted password that is needed, if any is; None where the program was asked for it."""
+    if isinstance(need, bytes):
+        return need
+    if stream.policy.derive_keys:
+        return go_on(need.derive())
+    stream.emit(NeedSaltedPassword(need.algorithm, need.salt, need.iterations, need.derive))
+    return None
+
+
+def account_of(credentials: Credentials, domain: str) -> JID | None:
     """Whom the credentials are for, if they say. AddressError, a ValueError, where that is nobody."""
     if credentials.authzid:
         return JID(credentials.authzid)
     return JID.of(credentials.username, domain) if credentials.username else None
+
+
+def untrusted(error: SASLError) -> StreamError:
+    """How the stream ends with a server that isn't the one that it says."""
+    return StreamError("not-authorized", f"the server can't be trusted: {error}")

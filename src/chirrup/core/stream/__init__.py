@@ -33,6 +33,8 @@ from chirrup.core.features.sasl import (
     NeedIdentity,
     NeedKeys,
     NeedPassword,
+    NeedSaltedPassword,
+    NeedTokens,
 )
 from chirrup.core.features.starttls import StartTLS
 from chirrup.core.stream.base import Closed, Failed, Ready, unexpected
@@ -62,6 +64,8 @@ __all__ = [
     "NeedIdentity",
     "NeedKeys",
     "NeedPassword",
+    "NeedSaltedPassword",
+    "NeedTokens",
     "NotResumed",
     "Opened",
     "Ready",

@@ -156,6 +156,18 @@ class Stream:
         self._restart(self.limits)
         return self._go_on()
 
+    def answer(self, answer: object) -> list[Event]:
+        """Answer the question of the last event. The methods of either end do so for the features that are here."""
+        if self._over:
+            return []
+        if self.state is not State.QUESTION:
+            raise LocalProtocolError("nothing was asked")
+        try:
+            self._answered(answer)
+        except StreamError as error:
+            self._fail(error)
+        return self._go_on()
+
     # -- for features
 
     def write(self, element: Element) -> None:
@@ -173,6 +185,10 @@ class Stream:
         raise NotImplementedError
 
     def _write_header(self) -> None:
+        raise NotImplementedError
+
+    def _answered(self, answer: object) -> None:
+        """Give the program's answer to the feature that asked."""
         raise NotImplementedError
 
     def _redirected(self, error: StreamError) -> Event:

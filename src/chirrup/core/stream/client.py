@@ -51,8 +51,8 @@ class SeeOtherHost(Event):
 class ClientStream(Stream):
     """The initiating entity's end of a stream under negotiation. Begin with `open()`.
 
-    SCRAM derives keys from the password within `receive`, for as long as the server's number of iterations asks: an
-    event loop that has other work may call it in a thread.
+    SCRAM derives keys from the password within `receive`, for as long as the server's number of iterations asks, unless
+    the policy says that `NeedSaltedPassword` is to ask for them.
     """
 
     _table = CLIENT
@@ -93,22 +93,13 @@ class ClientStream(Stream):
             raise LocalProtocolError("the stream is open already")
         self._write_header()
 
-    def answer(self, answer: object) -> list[Event]:
-        """Answer the question of the last event. The methods below do so for the features that are here."""
-        feature = self._active
-        if self._over:
-            return []
-        if self.state is not State.QUESTION or feature is None:
-            raise LocalProtocolError("nothing was asked")
-        try:
-            self._settle(feature, feature.answer(self, answer))
-        except StreamError as error:
-            self._fail(error)
-        return self._go_on()
-
     def authenticate(self, credentials: Credentials) -> list[Event]:
         """Answer `NeedCredentials` or `AuthFailed`."""
         return self.answer(credentials)
+
+    def salted(self, salted_password: bytes) -> list[Event]:
+        """Answer `NeedSaltedPassword`."""
+        return self.answer(salted_password)
 
     def bind(self, resource: str) -> list[Event]:
         """Answer `BindRefused` with another resource; "" to let the server make one."""
@@ -131,6 +122,11 @@ class ClientStream(Stream):
         check_version(header)
         self._server = sender_of(header)
         self._move(Peer.HEADER)
+
+    def _answered(self, answer: object) -> None:
+        feature = self._active
+        assert feature is not None
+        self._settle(feature, feature.answer(self, answer))
 
     def _element_came(self, element: Element) -> None:
         feature = self._active
@@ -201,6 +197,9 @@ class ClientStream(Stream):
             attributes["from"] = f"{credentials.username}@{self.domain}"
         self._out.append(self._framing.header(attributes, self._content))
         self._opened = True
+        if self.security is not None and self.identity is None:
+            for feature in self._features:
+                feature.hurry(self)
 
 
 def _place(text: str) -> tuple[str, int | None] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,14 +12,14 @@ from chirrup.core.features.bind import ServerBind
 from chirrup.core.features.early import ServerEarlyIQ
 from chirrup.core.features.limits import ServerLimits
 from chirrup.core.features.resume.server import Refusal, Resumption, ServerResume
-from chirrup.core.features.sasl import ServerSASL
+from chirrup.core.features.sasl import Barred, ServerSASL
 from chirrup.core.features.session import ServerSession
 from chirrup.core.features.starttls import ServerStartTLS
 from chirrup.core.framing import TCP_FRAMING, Framing
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
-from chirrup.core.sasl import ScramKeys
-from chirrup.core.states import SERVER, SERVER_PAUSES, Outcome, Own, Peer, State
+from chirrup.core.sasl import KnownToken, ScramKeys
+from chirrup.core.states import SERVER, SERVER_PAUSES, Outcome, Own, Peer
 from chirrup.core.stream.base import VERSION, Ready, Stream, check_version, sender_of, unexpected
 from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 
@@ -78,6 +78,7 @@ class ServerStream(Stream):
         self.lang = ""
         self._reply_lang = self.policy.languages[0]
         self._version: str | None = "1.0"
+        self.failures = 0
         self._features = tuple(make() for make in features)
         self._active: ServerFeature | None = None
 
@@ -96,26 +97,17 @@ class ServerStream(Stream):
         self._write_features()
         return self._go_on()
 
-    def answer(self, answer: object) -> list[Event]:
-        """Answer the question of the last event. The methods below do so for the features that are here."""
-        feature = self._active
-        if self._over:
-            return []
-        if self.state is not State.QUESTION or feature is None:
-            raise LocalProtocolError("nothing was asked")
-        try:
-            self._settle(feature, feature.answer(self, answer))
-        except StreamError as error:
-            self._fail(error)
-        return self._go_on()
-
-    def keys(self, keys: ScramKeys) -> list[Event]:
-        """Answer `NeedKeys`."""
-        return self.answer(keys)
+    def keys(self, keys: ScramKeys, *, barred: SASLError | None = None) -> list[Event]:
+        """Answer `NeedKeys`; `barred` is why the user can't log in even with the right password."""
+        return self.answer(keys if barred is None else Barred(keys, barred))
 
     def verified(self, accepted: bool) -> list[Event]:
         """Answer `NeedPassword` or `NeedIdentity`."""
         return self.answer(accepted)
+
+    def tokens(self, tokens: Iterable[KnownToken], *, barred: SASLError | None = None) -> list[Event]:
+        """Answer `NeedTokens`; `barred` as for `keys`."""
+        return self.answer(tuple(tokens) if barred is None else Barred(tuple(tokens), barred))
 
     def reject(self, error: SASLError) -> list[Event]:
         """Answer `NeedKeys`, `NeedPassword` or `NeedIdentity` with another failure than the usual one."""
@@ -144,6 +136,11 @@ class ServerStream(Stream):
         return self.answer(iq)
 
     # -- for features
+
+    def trust(self) -> None:
+        """The parser begins anew with other limits inside the same stream: it stands between two elements."""
+        self.parser.limits = self.policy.limits
+        self.parser.rest()
 
     @property
     def may_authenticate(self) -> bool:
@@ -185,6 +182,11 @@ class ServerStream(Stream):
         if jid.text != jid.domain:
             raise StreamError("improper-addressing", "a stream is opened 'to' a domain, not to an account")
         return jid.domain
+
+    def _answered(self, answer: object) -> None:
+        feature = self._active
+        assert feature is not None
+        self._settle(feature, feature.answer(self, answer))
 
     def _element_came(self, element: Element) -> None:
         for feature in self._features:
