@@ -1,0 +1,125 @@
+"""What is known about entities by the hashes that they show: claims, and answers that were found to match."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from chirrup.core.errors import PayloadError
+from chirrup.core.xml import Element
+from chirrup.ext.caps import NS, NS_2
+from chirrup.ext.caps.hashes import FUNCTIONS, LEGACY_FUNCTIONS, capability_hash, is_unambiguous, verification_string
+from chirrup.ext.caps.payloads import Caps, Caps2
+from chirrup.ext.disco.payloads import Info
+
+_MAX_HASH: int = 200
+"""Characters of a hash in base64; none of the functions has as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an entity's presence says of its capabilities."""
+
+    node: str
+    """The service discovery node that tells what was hashed."""
+    hashes: Mapping[str, tuple[str, str]]
+    """The hashes that can be checked: their name here, and the specification ("1" or "2") with function."""
+
+    @property
+    def key(self) -> str:
+        """The hash that the node is named after; empty where it can't be checked, and so counts for nobody else."""
+        return next(iter(self.hashes), "")
+
+    def proven(self, info: Info, lang: str = "") -> list[str]:
+        """The names of those hashes that an answer has indeed, if it may count for others too.
+
+        `lang` is the language of what holds the answer: it is that of identities without one (XEP-0390 §4.1)."""
+        inherited = tuple(replace(one, lang=one.lang or lang or None) for one in info.identities)
+        variants = {info.identities: info, inherited: replace(info, identities=inherited)}.values()
+        return [name for name, how in self.hashes.items() if any(_matches(name, how, variant) for variant in variants)]
+
+
+def _matches(name: str, how: tuple[str, str], info: Info) -> bool:
+    version, function = how
+    try:
+        if version == "2":
+            return name == f"2:{function}:{capability_hash(info, function)}"
+        return name == f"1:{function}:{verification_string(info, function)}" and is_unambiguous(info)
+    except ValueError:
+        return False
+
+
+def read_claim(presence: Element) -> Claim | None:
+    """What presence says, if it says anything that makes sense: the hashes of XEP-0390 before that of XEP-0115."""
+    hashes: dict[str, tuple[str, str]] = {}
+    node = ""
+    try:
+        newer, older = Caps2.find(presence), Caps.find(presence)
+    except PayloadError:
+        return None
+    if newer is not None:
+        offered = {one.algo: one for one in newer.hashes if len(one.value) <= _MAX_HASH}
+        for function in FUNCTIONS:
+            if (one := offered.get(function)) is not None:
+                node = node or one.disco_node
+                hashes[f"2:{function}:{one.value}"] = ("2", function)
+    if older is not None and len(older.ver) <= _MAX_HASH:
+        node = node or older.disco_node
+        if older.hash in LEGACY_FUNCTIONS:
+            hashes[f"1:{older.hash}:{older.ver}"] = ("1", older.hash)
+    return Claim(node, hashes) if node else None
+
+
+def shows_nothing(presence: Element) -> bool:
+    return presence.child("c", NS) is None and presence.child("c", NS_2) is None
+
+
+Write = Callable[[str, str | None], "asyncio.Future[object]"]
+"""Stores what a hash stands for, or with None forgets it."""
+
+
+class Known:
+    """Features by hash, the ones looked up least lately forgotten first. Bounded, and kept in the store."""
+
+    def __init__(self, limit: int, write: Write) -> None:
+        self._limit = limit
+        self._write = write
+        self._features: OrderedDict[str, frozenset[str]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def load(self, stored: Mapping[str, str]) -> None:
+        for name, text in stored.items():
+            self._features[name] = interned(json.loads(text))
+        self._shrink()
+
+    def find(self, claim: Claim) -> frozenset[str] | None:
+        for name in claim.hashes:
+            if (found := self._features.get(name)) is not None:
+                self._features.move_to_end(name)
+                return found
+        return None
+
+    def add(self, names: list[str], features: frozenset[str]) -> None:
+        """Remember what these hashes stand for."""
+        for name in names:
+            if name not in self._features:
+                self._write(name, json.dumps(sorted(features)))
+            self._features[name] = features
+            self._features.move_to_end(name)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        while len(self._features) > self._limit:
+            name, _ = self._features.popitem(last=False)
+            self._write(name, None)
+
+
+def interned(features: list[str]) -> frozenset[str]:
+    """A set of features whose texts are shared with other sets."""
+    return frozenset(map(sys.intern, features))

@@ -1,0 +1,317 @@
+"""Entity capabilities at the server: what its clients and their contacts can do, and what it can itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import Field
+
+from chirrup.core.errors import PayloadError
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element
+from chirrup.ext.caps import NODE_PREFIX, NS, NS_2
+from chirrup.ext.caps.hashes import capability_hash, verification_string
+from chirrup.ext.caps.known import Claim, Known, interned, read_claim
+from chirrup.ext.caps.payloads import Caps, Caps2, Hash
+from chirrup.ext.disco.payloads import Info
+from chirrup.ext.disco.server import Disco
+from chirrup.server import hooks
+from chirrup.server.module import Account, Addressee, Module, Request, Session, Settings, Xep
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
+
+NODE: Final = "urn:chirrup:server"
+"""The URI that names the program in the server's own capabilities."""
+
+_PATIENCE: Final = 5.0
+"""Seconds after which somebody else with the same hash is asked too."""
+_OWN_HISTORY: Final = 8
+"""Of how many states of itself the server still tells what they were; XEP-0390 §6.1 asks for three."""
+
+
+class CapsSettings(Settings):
+    """What may be remembered of clients' capabilities."""
+
+    max_known: int = Field(default=2000, ge=10)
+    """Hashes whose features are remembered, also over restarts. Each is a kind of client, as people have set it up."""
+    max_new_per_account: int = Field(default=20, ge=0)
+    """Hashes that one account may add to those remembered, until it leaves memory. Further ones count for the session
+    that shows them, and for no other."""
+    max_features: int = Field(default=500, ge=10)
+    """Features of one client. An answer with more is ignored."""
+    max_remote: int = Field(default=20_000, ge=100)
+    """Clients of people elsewhere whose capabilities are kept in memory."""
+    answer_timeout: float = Field(default=60.0, gt=0)
+    """Seconds that a client has to tell what it can do."""
+
+
+@dataclass(eq=False, slots=True)
+class Entity:
+    """Somebody whose presence has said something about capabilities. Kept with a session, or by full JID."""
+
+    jid: JID
+    asker: JID
+    """In whose name it is asked."""
+    session: Session | None = None
+    account: Account | None = None
+    claim: Claim | None = None
+    features: frozenset[str] | None = None
+    answer: asyncio.Future[Element] | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Question:
+    """What a hash stands for, while it isn't known: those that show it, who are asked one after the other."""
+
+    claim: Claim
+    entities: list[Entity] = field(default_factory=list)
+    asked: int = 0
+    waiting: int = 0
+    """How many answers may still come."""
+
+
+@dataclass(slots=True)
+class Learned:
+    """How many hashes an account has added to those that are known. Kept with the account."""
+
+    count: int = 0
+
+
+Watcher = Callable[[Session | JID], None]
+
+
+class Capabilities(Module):
+    """Finds out what clients can do, once for each hash that they show, and shows the server's own."""
+
+    xeps = (Xep(115, "1.6.0"), Xep(390, "0.3.2"))
+    features = (NS, NS_2)
+    Settings = CapsSettings
+    settings: CapsSettings
+
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
+        self._store = host.store.map("caps")
+        self._known = Known(self.settings.max_known, self._write)
+        self._questions: dict[str, Question] = {}
+        self._remote: OrderedDict[JID, Entity] = OrderedDict()
+        self._watchers: list[Watcher] = []
+        self._shown: tuple[Info, tuple[Element, ...]] | None = None
+        self._own: OrderedDict[str, Info] = OrderedDict()
+        self._disco: Disco | None = None
+
+    async def start(self) -> None:
+        self._known.load(await self._store.all(self.host.name))
+        self._disco = self.host.find_module(Disco)
+        if self._disco is not None:
+            self._disco.add_nodes(Addressee.HOST, info=self._tell_own)
+
+    def _write(self, name: str, text: str | None) -> asyncio.Future[Any]:
+        owner = self.host.name
+        written: asyncio.Future[Any]
+        written = self._store.delete(owner, name) if text is None else self._store.set(owner, name, text)
+        written.add_done_callback(_forgive)
+        return written
+
+    # -- for other modules
+
+    def features_of(self, who: Session | JID) -> frozenset[str] | None:
+        """The features of a session, or of a client by its full JID; None while they aren't known."""
+        if isinstance(who, JID):
+            entity = self._remote.get(who)
+            if entity is None and who.domain == self.host.jid.domain:
+                account = self.host.accounts.get(who.local)
+                session = account.sessions.get(who.resource) if account else None
+                return None if session is None else self.features_of(session)
+        else:
+            entity = who.data.get(Entity)  # type: ignore[assignment]
+        return None if entity is None else entity.features
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have `watcher` called with the session, or the full JID of somebody elsewhere, whenever features become known
+        or change; what is returned ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    # -- what presence says
+
+    @hooks.presence_out(before=["presence"])
+    def shown(self, session: Session, stanza: Element) -> None:
+        """A client of this host shows its capabilities; one that doesn't, has those that it showed before."""
+        if stanza.attrs.get("type") is None and (claim := read_claim(stanza)) is not None:
+            entity: Entity | None = session.data.get(Entity)  # type: ignore[assignment]
+            if entity is None:
+                entity = Entity(session.jid, self.host.jid, session, session.account)
+                session.data[Entity] = entity
+            self._take(entity, claim)
+
+    @hooks.session_closed()
+    def closed(self, session: Session) -> None:
+        if (entity := session.data.pop(Entity, None)) is not None:
+            self._leave(entity)  # type: ignore[arg-type]
+
+    @hooks.presence_arrived()
+    def arrived(self, account: Account, stanza: Element, to: JID, sender: JID) -> None:
+        """Somebody elsewhere shows capabilities, or has gone."""
+        if sender.domain == self.host.jid.domain or not sender.resource:
+            return
+        if stanza.attrs.get("type") is not None:
+            if (gone := self._remote.pop(sender, None)) is not None:
+                self._leave(gone)
+        elif (claim := read_claim(stanza)) is not None:
+            entity = self._remote.get(sender)
+            if entity is None:
+                entity = self._remote[sender] = Entity(sender, account.jid, account=account)
+                if len(self._remote) > self.settings.max_remote:
+                    self._leave(self._remote.popitem(last=False)[1])
+            self._take(entity, claim)
+
+    def _take(self, entity: Entity, claim: Claim) -> None:
+        if claim == entity.claim:
+            return
+        self._leave(entity)
+        entity.claim = claim
+        known = self._known.find(claim)
+        if known is not None:
+            self._settle(entity, known)
+            return
+        question = self._questions.get(claim.key)
+        if question is None or question.claim != claim:
+            question = Question(claim)
+            if claim.key:
+                self._questions.setdefault(claim.key, question)
+        question.entities.append(entity)
+        if not question.waiting:
+            self._ask_next(question)
+
+    def _leave(self, entity: Entity) -> None:
+        """An entity shows its claim no longer."""
+        entity.claim = None
+        if entity.answer is not None:
+            entity.answer.cancel()
+
+    def _settle(self, entity: Entity, features: frozenset[str]) -> None:
+        if entity.features == features:
+            return
+        entity.features = features
+        who = entity.session or entity.jid
+        for watcher in self._watchers:
+            watcher(who)
+
+    # -- asking
+
+    def _ask_next(self, question: Question) -> None:
+        while question.asked < len(question.entities):
+            entity = question.entities[question.asked]
+            question.asked += 1
+            if entity.claim == question.claim:
+                question.waiting += 1
+                self.host.server.spawn(self._ask(question, entity))
+                return
+        if not question.waiting and self._questions.get(question.claim.key) is question:
+            del self._questions[question.claim.key]
+
+    async def _ask(self, question: Question, entity: Entity) -> None:
+        """Ask one of those that show a hash. While it says nothing, the next one is asked as well; when it says
+        something wrong, that is true of itself alone (XEP-0115 §5.4)."""
+        timer = self.host.clock.call_later(_PATIENCE, partial(self._ask_next, question))
+        try:
+            answer = await self._answer(entity, question.claim.node) or await self._answer(entity, None)
+        finally:
+            timer.cancel()
+            question.waiting -= 1
+        if entity.claim == question.claim and answer is not None:
+            info, lang = answer
+            features = interned([feature.var for feature in info.features])
+            proven = question.claim.proven(info, lang)
+            if question.claim.key in proven:
+                self._prove(question, entity, proven, features)
+                return
+            self._settle(entity, features)
+        elif entity.claim == question.claim:
+            entity.features = None
+        self._ask_next(question)
+
+    async def _answer(self, entity: Entity, node: str | None) -> tuple[Info, str] | None:
+        """What an entity tells of a node of its own, and the language that it does so in; None if nothing of use."""
+        if entity.claim is None:
+            return None
+        answer = entity.answer = self.host.iq.ask(entity.jid, Info(node).to_element(), sender=entity.asker)
+        timer = self.host.clock.call_later(self.settings.answer_timeout, answer.cancel)
+        try:
+            await asyncio.wait([answer])
+        finally:
+            timer.cancel()
+        if answer.cancelled() or answer.exception() is not None:
+            return None
+        stanza = answer.result()
+        try:
+            info = Info.find(stanza)
+        except PayloadError:
+            return None
+        if info is None or len(info.features) > self.settings.max_features:
+            return None
+        query = stanza.first
+        return info, (query.lang if query is not None else "") or stanza.lang
+
+    def _prove(self, question: Question, entity: Entity, names: list[str], features: frozenset[str]) -> None:
+        """A hash is known now: remember it, and tell for all that show it."""
+        if self._questions.get(question.claim.key) is question:
+            del self._questions[question.claim.key]
+        if entity.account is not None:
+            learned = entity.account.find(Learned)
+            if learned is None:
+                entity.account.put(learned := Learned())
+            learned.count += 1
+            if learned.count > self.settings.max_new_per_account:
+                self._settle(entity, features)
+                self._ask_next(question)
+                return
+        self._known.add(names, features)
+        for other in question.entities:
+            if other.claim == question.claim:
+                self._settle(other, features)
+        question.entities.clear()
+        question.asked = 0
+
+    # -- the server's own
+
+    def stream_features(self, *, logged_in: bool, secure: bool) -> Iterable[Element]:
+        return self._own_caps() if logged_in else ()
+
+    def _own_caps(self) -> tuple[Element, ...]:
+        """The host's capabilities as they are now, in both formats."""
+        if self._disco is None:
+            return ()
+        info = self._disco.info(Addressee.HOST)
+        if self._shown is not None and self._shown[0] is info:
+            return self._shown[1]
+        older = Caps(NODE, verification_string(info), "sha-1")
+        newer = Caps2(tuple(Hash(function, capability_hash(info, function)) for function in ("sha-256", "sha3-256")))
+        for node in (older.disco_node, *(one.disco_node for one in newer.hashes)):
+            self._own[node] = info
+            self._own.move_to_end(node)
+        while len(self._own) > 3 * _OWN_HISTORY:
+            self._own.popitem(last=False)
+        self._shown = info, (older.to_element(), newer.to_element())
+        return self._shown[1]
+
+    def _tell_own(self, request: Request[Info]) -> Info | None:
+        """What the host was when it showed a hash; nodes of hashes that it never showed don't exist."""
+        node = request.payload.node or ""
+        if not node.startswith((f"{NODE}#", NODE_PREFIX)):
+            return None
+        self._own_caps()
+        info = self._own.get(node)
+        return None if info is None else Info(node, info.identities, info.features, info.forms)
+
+
+def _forgive(written: asyncio.Future[Any]) -> None:
+    """A hash that couldn't be stored is asked for again after a restart; the log has the storage's fault already."""
+    if not written.cancelled():
+        written.exception()
