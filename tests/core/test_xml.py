@@ -262,9 +262,7 @@ def came():
 
 
 CHANGES = {
-    "append": lambda stanza: stanza.append(Element("z", "urn:z")),
-    "c": lambda stanza: stanza.c("z", "urn:z", "two"),
-    "t": lambda stanza: stanza.t("two"),
+    "insert and append": lambda stanza: stanza.append("three").children.insert(0, "two"),
     "remove": lambda stanza: stanza.remove("x", "urn:x"),
     "children": lambda stanza: setattr(stanza, "children", stanza.children[1:]),
     "no children": lambda stanza: setattr(stanza, "children", []),
@@ -287,6 +285,36 @@ def test_a_stanza_that_was_changed_is_written_as_it_is_now(came, change):
     change(came)
     assert came == copy
     assert received(came.to_bytes()) == [came]
+
+
+APPENDED = {
+    "append": (lambda stanza: stanza.append(Element("z", "urn:z")), "<z xmlns='urn:z'/>"),
+    "c": (lambda stanza: stanza.c("z", "", "two"), "<z>two</z>"),
+    "t": (lambda stanza: stanza.t("<&'"), "&lt;&amp;'"),
+    "several": (lambda stanza: stanza.t("two").t(" ").c("z").t("three"), "two <z>three</z>"),
+    "in place of others": (
+        lambda stanza: stanza.c("z", "urn:z") and stanza.remove("z", "urn:z") and stanza.c("z", STREAMS),
+        f"<z xmlns='{STREAMS}'/>",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "written"), APPENDED.values(), ids=APPENDED.keys())
+def test_what_was_appended_stands_behind_what_came(came, change, written):
+    copy = came.copy()
+    change(copy)
+    assert copy.to_bytes() == f"<message to='a@b'>{INSIDE}{written}</message>".encode()
+    assert received(copy.to_bytes()) == [copy]
+    assert came.to_bytes() == f"<message to='a@b'>{INSIDE}</message>".encode()
+    change(came)
+    assert came.to_bytes() == copy.to_bytes() == copy.copy().to_bytes()
+
+
+@pytest.mark.parametrize("char", FORBIDDEN, ids=ascii)
+def test_what_was_appended_can_be_nothing_that_xml_cannot_write(came, char):
+    with pytest.raises(LocalProtocolError):
+        came.c("z").t(char)
+        came.to_bytes()
 
 
 def test_name_and_attributes_may_change(came):

@@ -10,16 +10,28 @@ inside; what is written for a stream leaves the content namespace out, because t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final, Self
 
-from chirrup.core.errors import LocalProtocolError
+from chirrup.core import writing
+from chirrup.core.accelerator import compiled
+from chirrup.core.writing import CLIENT, STREAMS, XML, XML_LANG, escape_attribute, escape_text
 
-CLIENT: Final = "jabber:client"
-STREAMS: Final = "http://etherx.jabber.org/streams"
-XML: Final = "http://www.w3.org/XML/1998/namespace"
-XML_LANG: Final = f"{XML}}}lang"
+__all__ = [
+    "CLIENT",
+    "CONTENT_NAMESPACES",
+    "STREAMS",
+    "XML",
+    "XML_LANG",
+    "Element",
+    "Received",
+    "escape_attribute",
+    "escape_text",
+    "serialise",
+    "splice_to",
+]
+
+CONTENT_NAMESPACES: Final = frozenset({CLIENT, "jabber:server", "jabber:component:accept"})
 
 
 class Element:
@@ -173,49 +185,46 @@ class Element:
 
     def to_bytes(self) -> bytes:
         """The element as it is written to a stream whose header declared the content namespace."""
-        return serialise(self, CLIENT).encode()
+        return write(self, CLIENT)
 
 
 class Received(Element):
-    """A first-level element that a stream brought, with its octets.
+    """A first-level element that a stream brought, with the octets of what is inside.
 
-    While it has the children that it came with, what its sender wrote between its tags is written again as it stands,
-    and only the start tag anew. To change something inside a child, put a changed copy in the child's place: the child
-    itself is shared with every copy of the stanza, and changes of it in place aren't written.
+    As long as the children that it came with are its first ones, those octets are written again as they stand, and
+    only the start tag anew, and what was appended. To change something inside a child, put a changed copy in the
+    child's place: the child itself is shared with every copy of the stanza, and changes of it in place aren't written.
     """
 
-    __slots__ = ("_came", "_octets")
+    __slots__ = ("came", "inside")
 
-    def __init__(self, element: Element, octets: bytes) -> None:
-        """`element`, whose attributes and children this one takes, and how it stood, up to its end tag, in a stream
-        whose header declared `jabber:client` as default and no prefix but `stream`."""
+    came: list[Element | str]
+    """The children that `inside` says, which no copy of the stanza changes."""
+    inside: bytes
+    """What stood between the tags, in a place where `jabber:client` was the default namespace and no prefix declared
+    but `stream`, which isn't used."""
+
+    def __init__(self, element: Element, inside: bytes) -> None:
+        """`element`, whose attributes and children this one takes."""
         self.name = element.name
         self.ns = element.ns
         self.attrs = element.attrs
         self.children = element.children
-        self._came = element.children.copy()
-        self._octets = octets
+        self.came = element.children.copy()
+        self.inside = inside
 
     def copy(self) -> Received:
-        new = Received(self, self._octets)
+        new = Received.__new__(Received)
+        new.name = self.name
+        new.ns = self.ns
         new.attrs = self.attrs.copy()
         new.children = self.children.copy()
-        new._came = self._came
+        new.came = self.came
+        new.inside = self.inside
         return new
 
     def to_bytes(self) -> bytes:
-        octets = self._octets
-        if self.children == self._came and self.ns == CLIENT and octets.find(b"stream:") < 0:
-            tag = _PLAIN_TAG.match(octets)
-            if tag is not None:
-                out = [f"<{self.name}"]
-                _write_attributes(self.attrs, out)
-                return b"%b>%b</%b>" % ("".join(out).encode(), octets[tag.end() :], self.name.encode())
-        return serialise(self, CLIENT).encode()
-
-
-_PLAIN_TAG: Final = re.compile(rb"""<\w++(?:\s++(?:to|from|id|type|xml:lang)\s*+=\s*+(?:'[^']*+'|"[^"]*+"))*+\s*+>""")
-"""A start tag that declares nothing that could be used inside."""
+        return write_again(self)
 
 
 def _joined(children: list[Element | str]) -> list[Element | str]:
@@ -239,89 +248,7 @@ def serialise(element: Element, ns: str) -> str:
     every stream header declares; within other elements it declares its namespace, as they may be read elsewhere.
     Raises LocalProtocolError for characters that XML 1.0 can't carry (§2.2 there).
     """
-    if element.ns == STREAMS and ns == CLIENT:
-        element = element.copy()
-        element.name, element.ns = f"stream:{element.name}", ns
-    out: list[str] = []
-    _write(element, ns, out)
-    return "".join(out)
-
-
-def _write(element: Element, ns: str, out: list[str]) -> None:
-    name = element.name
-    own = element.ns
-    if own != ns:
-        if own == XML:
-            name, own = f"xml:{name}", ns  # no other prefix may be bound to it, nor may it be the default
-            out.append(f"<{name}")
-        else:
-            out.append(f"<{name} xmlns='{escape_attribute(own)}'")
-    else:
-        out.append(f"<{name}")
-    if element.attrs:
-        _write_attributes(element.attrs, out)
-    children = element.children
-    if not children:
-        out.append("/>")
-        return
-    out.append(">")
-    for child in children:
-        if type(child) is not str:
-            _write(child, own, out)  # type: ignore[arg-type]
-        elif child.isprintable() and not ("&" in child or "<" in child or ">" in child):
-            out.append(child)
-        else:
-            out.append(escape_text(child))
-    out.append(f"</{name}>")
-
-
-def _write_attributes(attrs: dict[str, str], out: list[str]) -> None:
-    for key, value in attrs.items():
-        plain = value.isprintable() and not ("'" in value or "&" in value or "<" in value)
-        written = value if plain else escape_attribute(value)
-        if "}" not in key:
-            out.append(f" {key}='{written}'")
-        elif key == XML_LANG:
-            out.append(f" xml:lang='{written}'")
-        else:
-            out.append(_prefixed(key, written, f"a{list(attrs).index(key)}"))
-
-
-def _prefixed(key: str, written: str, prefix: str) -> str:
-    """An attribute in a namespace; its value is escaped already."""
-    ns, _, name = key.rpartition("}")
-    if ns == XML:
-        return f" xml:{name}='{written}'"
-    return f" xmlns:{prefix}='{escape_attribute(ns)}' {prefix}:{name}='{written}'"
-
-
-_FORBIDDEN: Final = frozenset(
-    [chr(c) for c in range(0x20) if chr(c) not in "\t\n\r"] + [chr(c) for c in (0xFFFE, 0xFFFF)]
-)
-
-
-def _check(text: str) -> None:
-    if text.isprintable():
-        return
-    for char in text:
-        if char in _FORBIDDEN or "\ud800" <= char <= "\udfff":
-            raise LocalProtocolError(f"U+{ord(char):04X} can't be sent: XML 1.0 has no way to write it")
-
-
-def escape_text(text: str) -> str:
-    """Character data, escaped; a carriage return is kept by a character reference."""
-    _check(text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace("\r", "&#xD;") if "\r" in text else text
-
-
-def escape_attribute(value: str) -> str:
-    """An attribute's value, escaped for single quotes; white space survives normalisation (XML 1.0 §3.3.3)."""
-    _check(value)
-    value = value.replace("&", "&amp;").replace("<", "&lt;").replace("'", "&apos;")
-    if value.isprintable():
-        return value
-    return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
+    return write(element, ns).decode()
 
 
 def splice_to(stanza: Element) -> tuple[bytes, bytes]:
@@ -332,3 +259,10 @@ def splice_to(stanza: Element) -> tuple[bytes, bytes]:
         stanza.attrs["to"] = to
     cut = 1 + len(stanza.name)
     return written[:cut], written[cut:]
+
+
+if compiled is None:
+    write, write_again = writing.write, writing.write_again
+else:
+    compiled.prepare(Element, Received)
+    write, write_again = compiled.write, compiled.write_again
