@@ -52,6 +52,7 @@ def question(
     label: str = "",
     *,
     default: Any = MISSING,
+    required: bool = False,
     var: str = "",
     description: str = "",
     private: bool = False,
@@ -61,14 +62,16 @@ def question(
     pattern: str = "",
 ) -> Any:
     """One question. `label` is what people see of it; `var` the field's name, where it isn't the attribute's; `labels`
-    what people see of the choices; `private` hides what is typed; `pattern` is for the whole text."""
-    asked = _Asked(label, var, description, private, dict(labels or {}), minimum, maximum, pattern)
+    what people see of the choices; `private` hides what is typed; `pattern` is for the whole text; `required` asks for
+    one value at least of several, which may be none otherwise."""
+    asked = _Asked(label, required, var, description, private, dict(labels or {}), minimum, maximum, pattern)
     return field(default=default, metadata={_ASKED: asked})
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     label: str
+    required: bool
     var: str
     description: str
     private: bool
@@ -221,7 +224,7 @@ def _compile(name: str, type_: Any, default: Any, asked: _Asked) -> _Question:
         optional = True
     if get_origin(type_) is tuple:
         type_, several = get_args(type_)[0], True
-    required = default is MISSING and not optional and not (several or type_ is bool)
+    required = asked.required or (default is MISSING and not optional and not (several or type_ is bool))
     if type_ is bool and default is MISSING and not optional:
         default = False
     choices = _choices(type_)
