@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from chirrup.core.errors import StanzaError, StreamError
 from chirrup.core.jid import JID
+from chirrup.server.resume import away_since
 from chirrup.server.session import Session
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
+    from chirrup.server.account import Account
     from chirrup.server.host import Host
     from chirrup.server.session import Wire
 
@@ -27,18 +29,27 @@ async def bind(
     limits = host.server.config.limits
     older = account.sessions.get(resource)
     if older is not None:
-        if limits.resource_conflict == "refuse":
-            raise StanzaError("conflict", "another session has that resource")
-        if limits.resource_conflict == "rename":
-            resource = _made_up()
-        else:
+        if older.detached or limits.resource_conflict == "replace":
             older.wire.fail(StreamError("conflict", "replaced by a new session"))
+        elif limits.resource_conflict == "refuse":
+            raise StanzaError("conflict", "another session has that resource")
+        else:
+            resource = _made_up()
+    if len(account.sessions) >= limits.resources_per_account:
+        _make_room(account)
     if len(account.sessions) >= limits.resources_per_account:
         raise StanzaError("resource-constraint", f"an account may have {limits.resources_per_account} sessions at most")
     full = account.jid.with_resource(resource)
     session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure, lang=lang)
     _begin(session)
     return session
+
+
+def _make_room(account: Account) -> None:
+    """End the session whose client has been away for longest."""
+    away = min(account.sessions.values(), key=away_since, default=None)
+    if away is not None and away.detached:
+        away.end()
 
 
 def _begin(session: Session) -> None:

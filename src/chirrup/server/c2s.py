@@ -97,7 +97,9 @@ class ClientConnection(Connection):
         self._cancel_deadline()
         if self._admitted:
             self.server.connections.leave(self.peer)
-        self._end_session()
+        session, self.session = self.session, None
+        if session is not None:
+            session.lost()
         self._negotiation = None
         self._receive = _ignore
         if not self.gone.done():
@@ -153,9 +155,16 @@ class ClientConnection(Connection):
         else:
             self.close()
 
+    def hand_over(self) -> None:
+        """The session goes on elsewhere: say so, and end without it."""
+        self.session = None
+        self.fail(StreamError("conflict", "the session was resumed on another connection"))
+
     def overflowed(self) -> None:
         self.log.info("the client doesn't read", waiting=self.transport.get_write_buffer_size())
-        self._end_session()
+        session, self.session = self.session, None
+        if session is not None:
+            session.lost()
         self.abort()
 
     def _too_slow(self) -> None:
@@ -168,8 +177,9 @@ class ClientConnection(Connection):
 
     # -- stanzas
 
-    def ready(self, parser: StreamParser, leftover: bytes) -> None:
-        """Negotiation is over: what comes now goes to the session."""
+    def ready(self, parser: StreamParser, leftover: bytes, resume: Callable[[], None] | None = None) -> None:
+        """Negotiation is over: what comes now goes to the session, which `resume` gives this connection if it is a
+        former one."""
         session = self.session
         if session is None:
             return
@@ -178,8 +188,11 @@ class ClientConnection(Connection):
         self._shelf = self._listeners.parsers.shelf(parser)
         self._negotiation = None
         self._receive = self._stanzas
+        if resume is None:
+            session.log.info("session begins")
+        else:
+            resume()
         self.log = session.log
-        self.log.info("session begins")
         if leftover:
             self._stanzas(leftover)
         self._share_parser()

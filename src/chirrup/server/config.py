@@ -171,6 +171,9 @@ class Listen(_Model):
     c2s: Listener = Listener()
     c2s_direct_tls: DirectTLSListener = DirectTLSListener()
     component: ComponentListener = ComponentListener()
+    resume_location: str = Field(default="", max_length=300)
+    """Where clients whose connection is lost should come back to (XEP-0198), as "host" or "host:port", if this is one
+    of several servers behind a name. Empty: where they came from."""
 
 
 class Limits(_Model):
@@ -206,7 +209,15 @@ class Limits(_Model):
     offline_messages: int = Field(default=1_000, ge=0)
     """Messages kept for an account while nobody is there to receive them; 0 keeps none."""
     send_buffer_bytes: int = Field(default=4_194_304, ge=65_536)
-    """Bytes that may wait for a client that doesn't read; beyond, its connection is closed."""
+    """Bytes that may wait for a client that doesn't read, or doesn't acknowledge; beyond, its connection is closed."""
+    resumption_seconds: int = Field(default=600, ge=0)
+    """Seconds for which a client that has lost its connection can come back to its session; 0: it can't."""
+    unacknowledged_stanzas: int = Field(default=1_000, ge=0)
+    """Stanzas that may wait for a client that has lost its connection; beyond, the session ends."""
+    unacknowledged_bytes: int = Field(default=1_048_576, ge=0)
+    """Bytes that they may have."""
+    acknowledgement_seconds: int = Field(default=60, ge=5)
+    """Seconds that a client has to acknowledge what it was sent, when asked; then its connection is taken for dead."""
 
     @field_validator("failed_logins_refuse")
     @classmethod

@@ -17,7 +17,9 @@ from chirrup.server.account import Account
 from chirrup.server.config import MECHANISMS
 from chirrup.server.iq import IQs, describe
 from chirrup.server.logs import get_logger
+from chirrup.server.management import INLINE, NONZAS, Pacer
 from chirrup.server.module import Addressee, IQMark, Module, Request
+from chirrup.server.resume import Resumable
 from chirrup.server.router import bounce
 from chirrup.server.session import Origin, Session
 
@@ -63,9 +65,11 @@ class Host:
         self.modules: dict[type[Module], Module] = {}
         self.iq = IQs(self)
         self.hooks = Hooks([])
-        self.nonzas: dict[tuple[str, str], Callable[[Session, Element], None]] = {}
+        self.pacer = Pacer(self.clock, lambda: server.config.limits.acknowledgement_seconds)
+        self.resumable = Resumable(self)
+        self.nonzas: dict[tuple[str, str], Callable[[Session, Element], None]] = dict(NONZAS)
         """What takes a client's first-level elements that are no stanzas, by name and namespace."""
-        self.bind_inline: dict[tuple[str, str], Callable[[Session, Element], Element | None]] = {}
+        self.bind_inline: dict[tuple[str, str], Callable[[Session, Element], Element | None]] = dict(INLINE)
         """What can be switched on while a resource is bound, by name and namespace (XEP-0386)."""
         self._loading: dict[str, asyncio.Task[Account | None]] = {}
         self._origin = HostOrigin(self)
@@ -110,6 +114,9 @@ class Host:
         return tuple(name for name in MECHANISMS if name in (self.config.mechanisms or MECHANISMS))
 
     async def stop(self) -> None:
+        for session in list(self.sessions()):
+            session.end()  # those whose clients were away: what waits for them is kept elsewhere
+        self.pacer.stop()
         for module in reversed(self.modules.values()):
             await module.stop()
 

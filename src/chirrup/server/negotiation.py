@@ -26,6 +26,7 @@ from chirrup.core.stream import (
     NeedPassword,
     Opened,
     Ready,
+    ResumeRequest,
     Security,
     ServerStream,
     StartTLS,
@@ -33,6 +34,7 @@ from chirrup.core.stream import (
 from chirrup.net.clock import sleep
 from chirrup.net.tls import certificate_for, channel_bindings
 from chirrup.server.binding import bind
+from chirrup.server.resume import NotResumable, attach
 
 if TYPE_CHECKING:
     from chirrup.server.c2s import ClientConnection
@@ -49,7 +51,7 @@ class Negotiation:
 
     __slots__ = (
         "_asked", "_before_login", "_connection", "_direct_tls", "_early", "_host", "_in_handshake", "_listeners",
-        "_plaintext", "_secure", "_server", "_stream",
+        "_plaintext", "_resumes", "_secure", "_server", "_stream",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +76,7 @@ class Negotiation:
         self._in_handshake = False
         self._early: list[bytes] = []
         self._asked = False  # a question of the stream's is being answered
+        self._resumes: Callable[[], None] | None = None  # what gives the connection a former session
 
     def begin(self) -> None:
         """The connection stands."""
@@ -124,7 +127,7 @@ class Negotiation:
             case StartTLS():
                 self._send_out()
                 self._begin_tls()
-            case NeedKeys() | NeedPassword() | NeedIdentity() | EarlyIQ() | BindRequest():
+            case NeedKeys() | NeedPassword() | NeedIdentity() | EarlyIQ() | BindRequest() | ResumeRequest():
                 self._wait()
                 self._send_out()
                 self._server.spawn(self._answer(event))
@@ -133,7 +136,7 @@ class Negotiation:
                 connection.log.info("authenticated", mechanism=mechanism, secure=self._secure)
             case Ready():
                 self._send_out()
-                connection.ready(self._stream.parser, self._stream.leftover)
+                connection.ready(self._stream.parser, self._stream.leftover, self._resumes)
             case Failed(error=error, received=received):
                 connection.log_error(error, by="the client" if received else "us")
                 self._send_out()
@@ -250,6 +253,8 @@ class Negotiation:
                 return lambda: stream.send(reply)
             case BindRequest(resource=resource):
                 return await self._bind(host, resource)
+            case ResumeRequest(previd=previd, h=h):
+                return await self._resume(host, previd, h)
         raise AssertionError(f"nobody answers {event!r}")
 
     async def _bind(self, host: Host, resource: str | None) -> Callable[[], list[Event]]:
@@ -272,6 +277,31 @@ class Negotiation:
         else:
             connection.session = session
         return lambda: stream.bound(session.jid)
+
+    async def _resume(self, host: Host, previd: str, h: int) -> Callable[[], list[Event]]:
+        stream, connection = self._stream, self._connection
+        account = stream.identity.account if stream.identity else None
+        try:
+            if account is None:
+                raise NotResumable(StanzaError("item-not-found"))
+            session = await host.resumable.claim(account, previd, h, connection)
+        except NotResumable as refused:
+            connection.log.info("session not resumed", condition=refused.error.condition)
+            error, handled = refused.error, refused.handled
+            return lambda: stream.not_resumed(error, handled)
+        except StreamError as error:
+            fault = error
+            return lambda: stream.fail(fault)
+
+        def go_on() -> list[Event]:
+            assert session.management is not None
+            connection.session = session
+            self._resumes = partial(
+                attach, session, connection, h, log=connection.log.bind(jid=session.jid.text), secure=self._secure
+            )
+            return stream.resumed(session.jid, session.management.handled)
+
+        return go_on
 
     # -- who guesses
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamError
+from chirrup.core.features.resume import LARGEST
 from chirrup.core.jid import JID
 from chirrup.core.stanza import (
     IQ_TYPES,
@@ -19,6 +20,9 @@ from chirrup.core.stanza import (
 )
 from chirrup.core.stream import unexpected
 from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
+from chirrup.server import redelivery
+from chirrup.server.management import Managed, nowhere
+from chirrup.server.resume import Absent, detach
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -51,9 +55,11 @@ class Wire(Protocol):
     def pause_reading(self, why: str) -> None: ...
     def resume_reading(self, why: str) -> None: ...
 
+    def abort(self) -> None:
+        """Cut the connection."""
 
-def _nowhere(data: bytes) -> None:
-    """Where a session that has ended writes."""
+    def hand_over(self) -> None:
+        """The session goes on elsewhere: say so, and end without it."""
 
 
 class _Turn:
@@ -65,12 +71,24 @@ class _Turn:
         self.over = False
 
 
+class _Acknowledgement:
+    """The place of an `<a/>` among the answers that wait, and how much it is of."""
+
+    __slots__ = ("handled",)
+
+    def __init__(self, handled: int) -> None:
+        self.handled = handled
+
+
+_Unsettled = deque[_Turn | _Acknowledgement | bytes]
+
+
 class Session:
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_finished", "_over", "_queue", "_unsettled", "account", "data", "host", "jid", "lang", "last_active", "log",
-        "pass_on", "presence", "priority", "secure", "since", "wire", "write",
+        "_over", "_queue", "_settled", "_unsettled", "account", "closing", "data", "host", "jid", "lang", "last_active",
+        "log", "management", "pass_on", "presence", "priority", "secure", "since", "wire", "write",
     )  # fmt: skip
 
     def __init__(
@@ -93,9 +111,13 @@ class Session:
         self.data: dict[type, object] = {}
         """What modules keep for this session, by type."""
         self._queue: deque[Element] | None = None  # behind a handler that waits
-        self._unsettled: deque[_Turn | bytes] | None = None  # writes to the store, and answers behind them
+        self._unsettled: _Unsettled | None = None  # writes to the store, and answers behind them
         self._over = False
-        self._finished: Callable[[], None] | None = None
+        self._settled: Callable[[], None] | None = None
+        self.management: Managed | None = None
+        """Its stream management (XEP-0198), once the client has switched that on."""
+        self.closing = False
+        """Whether the client has taken leave."""
 
     def __repr__(self) -> str:
         return f"<Session {self.jid}>"
@@ -109,6 +131,35 @@ class Session:
 
     def undivert(self) -> None:
         self.write = self.pass_on
+
+    def manage(self, management: Managed) -> None:
+        """From now on what is written is counted, and kept until the client has acknowledged it."""
+        self.management = management
+        if self.write == self.pass_on:
+            self.write = management.write
+        self.pass_on = management.write
+
+    def when_acknowledged(self, callback: Callable[[], None]) -> bool:
+        """Call this as soon as the client has acknowledged all that was written until now (XEP-0198 §4), which may be
+        at once; never, if it doesn't before the session ends.
+
+        False where the client has no stream management: then nobody will know, and nothing is called. Of stanzas that a
+        module has diverted and holds back nothing is known either."""
+        if self.management is None:
+            return False
+        self.management.when_acknowledged(callback)
+        return True
+
+    def acknowledge(self) -> None:
+        """Tell the client how much of what it sent was handled, as soon as nothing of that waits for the store."""
+        management, unsettled = self.management, self._unsettled
+        assert management is not None
+        if not unsettled:
+            self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (management.handled & LARGEST))
+        elif type(last := unsettled[-1]) is _Acknowledgement:
+            last.handled = management.handled
+        else:
+            unsettled.append(_Acknowledgement(management.handled))
 
     def send(self, stanza: Element) -> None:
         """Write a stanza to the client."""
@@ -125,7 +176,7 @@ class Session:
 
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
         if self._unsettled is None:
-            self._unsettled = deque()
+            self._unsettled = _Unsettled()
         turn = _Turn()
         self._unsettled.append(turn)
 
@@ -151,22 +202,59 @@ class Session:
             first = unsettled[0]
             if isinstance(first, bytes):
                 self.write(first)
+            elif isinstance(first, _Acknowledgement):
+                self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (first.handled & LARGEST))
             elif not first.over:
                 return
             unsettled.popleft()
         self._unsettled = None
-        self._check_finished()
+        self._check_settled()
 
     def finish(self, then: Callable[[], None]) -> None:
-        """Call `then`, as soon as what the client has sent is processed and answered. There will be no more of it."""
-        self._finished = then
-        self._check_finished()
+        """Call `then`, as soon as what the client has sent is processed and answered. There will be no more of it: the
+        stream ends."""
+        self.closing = True
+        self.settle(then)
 
-    def _check_finished(self) -> None:
-        then = self._finished
-        if then is not None and self._queue is None and not self._unsettled:
-            self._finished = None
+    def settle(self, then: Callable[[], None]) -> None:
+        """Call `then`, and nobody who was to be called before, as soon as what has come from the client is processed
+        and answered."""
+        self._settled = then
+        self._check_settled()
+
+    def _check_settled(self) -> None:
+        then = self._settled
+        if then is not None and self._is_settled:
+            self._settled = None
             then()
+
+    @property
+    def _is_settled(self) -> bool:
+        return self._queue is None and not self._unsettled
+
+    @property
+    def detached(self) -> bool:
+        """Whether the client has lost its connection and may come back."""
+        return type(self.wire) is Absent
+
+    def lost(self) -> None:
+        """The connection is gone: wait for the client where it may come back, else end."""
+        if self.management is not None and self.management.id and not (self.closing or self._over or self.detached):
+            detach(self)
+        else:
+            self.end()
+
+    def give_up(self) -> None:
+        """End the session, but not within what happens now: the client takes too long."""
+        asyncio.get_running_loop().call_soon(self._give_up)
+
+    def _give_up(self) -> None:
+        self.wire.fail(StreamError("policy-violation", "too many stanzas wait for your acknowledgement"))
+
+    def expire(self) -> None:
+        """The client hasn't come back in time."""
+        self.log.info("nobody came back to the session")
+        self.end()
 
     def end(self, *, drop: bool = False) -> None:
         """The session is over: take it from its account and tell the modules. Safe to call twice.
@@ -180,17 +268,23 @@ class Session:
             return
         del account.sessions[self.jid.resource]
         account.rank()
+        if type(self.wire) is Absent:
+            self.wire.timer.cancel()
         for handler in self.host.hooks.session_closed:
             try:
                 handler(self)
             except Exception:
                 self.log.exception("a module failed at the end of a session")
         self.presence = None
-        self._unsettled = self._finished = None
-        self.write = self.pass_on = _nowhere  # an answer that comes now would stand behind the end of the stream
+        settled = self._is_settled
+        self._unsettled = self._settled = None
+        self.write = self.pass_on = nowhere  # an answer that comes now would stand behind the end of the stream
+        self.log.info("session ends")
+        if self.management is not None:
+            self.host.resumable.remove(self.management, settled=settled)
+            redelivery.redeliver(self, self.management.stop())
         if self.host.anonymous and not account.sessions:
             self.host.forget(account)
-        self.log.info("session ends")
 
     # -- from the client
 
@@ -226,7 +320,7 @@ class Session:
                 if not queue:
                     self._queue = None
                     self.wire.resume_reading("behind")
-                    self._check_finished()
+                    self._check_settled()
                     return
                 next_stanza = queue.popleft()
                 if self._over and next_stanza.name == "presence":
@@ -254,13 +348,15 @@ class Session:
             case _:
                 self.log.error("a stanza could not be processed", exc_info=error)
                 reason = StanzaError("internal-server-error")
-        if may_bounce(stanza):
+        if stanza.ns == CLIENT and may_bounce(stanza):
             self.answer(error_reply(stanza, reason))
 
     def _process(self, stanza: Element) -> Awaitable[None] | None:
         if stanza.ns != CLIENT:
             self._no_stanza(stanza)
             return None
+        if self.management is not None:
+            self.management.handled += 1
         attrs = stanza.attrs
         jid = self.jid
         sender = attrs.get("from")

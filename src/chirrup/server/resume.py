@@ -1,0 +1,162 @@
+"""Sessions that outlive their connection, and coming back to them (XEP-0198 §5)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from chirrup.core.errors import StanzaError, StreamError
+from chirrup.core.features.resume import Enabled
+from chirrup.core.jid import JID
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+    from chirrup.net.clock import Timer
+    from chirrup.server.host import Host
+    from chirrup.server.management import Managed
+    from chirrup.server.session import Session, Wire
+
+_REMEMBERED: Final = 10_000
+"""Sessions that are over whose clients can still be told how much was handled (§5); the oldest goes first."""
+
+
+class NotResumable(Exception):  # noqa: N818 - reads as the condition it is
+    """There is no such session to go on with; `handled` where there was."""
+
+    def __init__(self, error: StanzaError, handled: int | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.handled = handled
+
+
+class Absent:
+    """The connection of a session whose client is gone and may come back: nothing is written, and what would end the
+    stream ends the session."""
+
+    __slots__ = ("_session", "since", "timer")
+
+    def __init__(self, session: Session, timer: Timer, since: float) -> None:
+        """`timer` ends the session; `since` is when the connection was lost, on the clock that never goes back."""
+        self._session = session
+        self.timer = timer
+        self.since = since
+
+    def write(self, data: bytes) -> None: ...
+    def pause_reading(self, why: str) -> None: ...
+    def resume_reading(self, why: str) -> None: ...
+    def abort(self) -> None: ...
+    def hand_over(self) -> None: ...
+
+    def fail(self, error: StreamError) -> None:
+        self._session.end()
+
+    def failed(self, error: StreamError) -> None:
+        self._session.end()
+
+
+class Resumable:
+    """The sessions of a host that can be resumed, by the name that their clients were given."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._sessions: dict[str, Session] = {}
+        self._claims: dict[str, tuple[Wire, asyncio.Future[None]]] = {}  # who is coming back, and what it waits for
+        self._over: OrderedDict[str, tuple[JID, int]] = OrderedDict()
+
+    def add(self, managed: Managed, wanted: int | None) -> Enabled:
+        """Let a session be resumed, for the seconds that its client would like at most; what it is told."""
+        config = self._host.server.config
+        seconds = min(config.limits.resumption_seconds, wanted or config.limits.resumption_seconds)
+        if not seconds or self._host.anonymous:  # a guest can't show to be the same
+            return Enabled()
+        managed.id, managed.seconds = secrets.token_urlsafe(24), seconds
+        self._sessions[managed.id] = managed.session
+        return Enabled(managed.id, True, seconds, config.listen.resume_location or None)
+
+    def remove(self, managed: Managed, *, settled: bool) -> None:
+        """A session is over. How much it handled can be told later if all of that was settled."""
+        if self._sessions.pop(managed.id, None) is None:
+            return
+        claim = self._claims.pop(managed.id, None)
+        if claim is not None and not claim[1].done():
+            claim[1].set_result(None)
+        if settled:
+            self._over[managed.id] = managed.session.account.jid, managed.handled
+            if len(self._over) > _REMEMBERED:
+                self._over.popitem(last=False)
+
+    async def claim(self, account: JID, previd: str, h: int, wire: Wire) -> Session:
+        """The session that this account's client may go on with on `wire`, once all that it sent before is settled.
+
+        Whoever had the session until now, or was coming back to it, gets a "conflict". Raises NotResumable, or the
+        StreamError that ends the client's stream."""
+        session = self._find(account, previd, h)
+        managed = session.management
+        assert managed is not None
+        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        earlier = self._claims.pop(previd, None)
+        if earlier is not None:
+            earlier[0].fail(_elsewhere())
+            if not earlier[1].done():
+                earlier[1].set_result(None)
+        self._claims[previd] = wire, settled
+        if not session.detached:
+            session.wire.hand_over()
+            detach(session)
+        session.settle(lambda: None if settled.done() else settled.set_result(None))
+        await settled
+        if self._claims.get(previd, (None,))[0] is wire:
+            del self._claims[previd]
+        return self._find(account, previd, h)
+
+    def _find(self, account: JID, previd: str, h: int) -> Session:
+        if not self._host.server.config.limits.resumption_seconds:
+            raise NotResumable(StanzaError("feature-not-implemented"))
+        session = self._sessions.get(previd)
+        if session is None or session.account.jid != account:
+            theirs, handled = self._over.get(previd, (None, 0))
+            raise NotResumable(StanzaError("item-not-found"), handled if theirs == account else None)
+        managed = session.management
+        assert managed is not None
+        if managed.is_past(h) or session.closing:  # what it lacks is gone, or it has taken leave
+            raise NotResumable(StanzaError("item-not-found"))
+        managed.check(h)
+        return session
+
+
+def detach(session: Session) -> None:
+    """The connection is gone: wait for the client to come back."""
+    managed, host = session.management, session.host
+    assert managed is not None
+    clock = host.clock
+    session.wire = Absent(session, clock.call_later(managed.seconds, session.expire), clock.monotonic())
+    managed.pause()
+    session.log.info("session detached", seconds=managed.seconds, stanzas=len(managed.queue))
+    for handler in host.hooks.session_detached:
+        handler(session)
+
+
+def attach(session: Session, wire: Wire, h: int, log: BoundLogger, *, secure: bool) -> None:
+    """The client is back, on another connection, on which `<resumed/>` has been written."""
+    managed, absent = session.management, session.wire
+    assert managed is not None
+    assert isinstance(absent, Absent)
+    absent.timer.cancel()
+    session.wire, session.log, session.secure = wire, log, secure
+    managed.go_on(h, wire.write)
+    session.log.info("session resumed", stanzas=len(managed.queue))
+    for handler in session.host.hooks.session_resumed:
+        handler(session)
+
+
+def away_since(session: Session) -> float:
+    """When its connection was lost, to see which session has been without one for longest; endless where it has one."""
+    return session.wire.since if isinstance(session.wire, Absent) else math.inf
+
+
+def _elsewhere() -> StreamError:
+    return StreamError("conflict", "the session was resumed on another connection")
