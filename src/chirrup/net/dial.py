@@ -21,7 +21,7 @@ from chirrup.core.errors import DeadlineError, NetworkError, ResolutionError
 from chirrup.net.certificates import ascii_name
 from chirrup.net.clock import Clock, sleep
 from chirrup.net.deadline import Deadline
-from chirrup.net.dns import SRV, Resolver, in_order, is_address, is_here
+from chirrup.net.dns import LOOKUP_SECONDS, SRV, Resolver, in_order, is_address, is_here
 
 XEPS: Final = ((495, "0.1.0", ""),)
 
@@ -206,8 +206,9 @@ class _Race:
             if is_address(host):
                 found = [host] if (":" in host) == (family is socket.AF_INET6) else []
             else:
-                found = await self._resolver.addresses(ascii_name(host), family)
-        except ResolutionError as error:
+                async with Deadline(self._clock, LOOKUP_SECONDS, f"looking up the addresses of {host}"):
+                    found = await self._resolver.addresses(ascii_name(host), family)
+        except (ResolutionError, DeadlineError) as error:
             if place in self._unfound:  # the other family has none either
                 self._failures.setdefault(str(error))
             found = []

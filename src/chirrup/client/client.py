@@ -1,0 +1,178 @@
+"""`Client`: an account's session with its server.
+
+async with Client("juliet@example.org", password="…") as client:
+    await client.send(Message("romeo@example.net", "Good night!"))
+    async for message in client.messages():
+        await message.reply("Good night, " + message.sender.local)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from chirrup.client import defaults
+from chirrup.client.entity import KEEPALIVE, Entity
+from chirrup.client.feature import Feature
+from chirrup.client.life import TIMEOUT
+from chirrup.client.link import Link
+from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_id, make_nonce, open_link
+from chirrup.client.states import ConnectionState
+from chirrup.core.errors import NetworkError, StreamError
+from chirrup.core.jid import JID
+from chirrup.core.parser import Limits
+from chirrup.core.stream import ClientPolicy, ClientStream, Credentials
+from chirrup.core.xml import Element
+from chirrup.net.clock import Clock
+from chirrup.net.deadline import Deadline
+from chirrup.net.dial import CLIENTS, Dialer, Target, find
+from chirrup.net.dns import Resolver, SystemResolver, is_address
+from chirrup.net.trust import Trust, fingerprint
+
+DIRECT_TLS_PORT: Final = 5223
+"""Where TLS comes first by custom, for who gives a host and no port."""
+
+
+class Client(Entity):
+    """A client of one account."""
+
+    def __init__(
+        self,
+        jid: JID | str,
+        password: str = "",
+        *,
+        host: str = "",
+        port: int | None = None,
+        direct_tls: bool = False,
+        require_tls: bool = True,
+        ca: Path | str | None = None,
+        pin: str | Iterable[str] = (),
+        verify: bool = True,
+        mechanisms: Sequence[str] | None = None,
+        features: Iterable[type[Feature]] = (),
+        default_features: bool = True,
+        available: bool = True,
+        lang: str = "en",
+        reconnect: bool = True,
+        timeout: float = TIMEOUT,
+        keepalive: float = KEEPALIVE,
+        limits: Limits | None = None,
+        clock: Clock | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`jid` is bare, or full to ask for that resource; without a localpart, and without a password, the client is
+        an anonymous guest.
+
+        The server is found by DNS, unless `host` is given, with `port` and `direct_tls` (TLS from the first octet).
+        It has to have a certificate for the JID's domain, signed by one of the system's authorities, or of those in
+        the PEM file `ca`, or one of the certificates of which `pin` is the SHA-256 fingerprint. `verify=False` takes
+        any certificate, and `require_tls=False` none at all (but then sends no password): for tests.
+
+        `features` are switched on beside the default ones. `available` sends presence when the client is online.
+        `reconnect` connects again when the connection is lost. `timeout` is the seconds that each wait may take;
+        `keepalive` those of silence after which the server is pinged. `limits` are for what the server sends.
+
+        Raises AddressError, and ValueError for a fingerprint that is none."""
+        address = JID.parse(jid) if isinstance(jid, str) else jid
+        super().__init__(address, reconnect=reconnect, timeout=timeout, keepalive=keepalive, clock=clock)
+        self.account = address.bare
+        """The account's JID; of a guest the domain, until it is online."""
+        self.available = available
+        self.redirects = 0
+        """How often the server has sent the client elsewhere."""
+        self._address = address
+        self._target = Target(host, port or (DIRECT_TLS_PORT if direct_tls else CLIENTS.port), direct_tls)
+        pins = [pin] if isinstance(pin, str) else pin
+        self._trust = Trust(Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify)
+        chosen = None if mechanisms is None else tuple(mechanisms)
+        credentials = Credentials(address.local, password, mechanisms=chosen, salted_passwords={})
+        self._policy = ClientPolicy(credentials, address.resource, tls_required=require_tls, derive_keys=False)
+        self._lang = lang
+        self._limits = limits or Limits()
+        self._resolver = resolver or _system_resolver()
+        for feature in (*(defaults.load(defaults.DEFAULT) if default_features else ()), *features):
+            self.need(feature)
+
+    def __repr__(self) -> str:
+        return f"<Client {self.jid} {self.state.value}>"
+
+    @property
+    def domain(self) -> str:
+        """The domain of the account, which the server has to have a certificate for."""
+        return self._address.domain
+
+    def answer(self, iq: Element) -> None:
+        iq.attrs.pop("from", None)  # the own address, which the server puts there
+        super().answer(iq)
+
+    # -- connecting
+
+    async def negotiate(self) -> Negotiated:
+        if self._target.host:
+            targets = [self._target]
+        else:
+            async with Deadline(self.clock, self.timeout, f"looking up the servers of {self.domain}"):
+                targets = await find(self.domain, resolver=self._resolver)
+        try:
+            negotiated = await self._reach(targets)
+        except Redirected as redirection:
+            elsewhere = await self._elsewhere(redirection, targets[0])
+            try:
+                negotiated = await self._reach(elsewhere)
+            except Redirected as again:
+                raise NetworkError(
+                    f"{self.domain} sends this client from one host to another: to {redirection}, then to {again}"
+                ) from None
+        self.account = negotiated.jid.bare
+        return negotiated
+
+    async def _elsewhere(self, redirection: Redirected, origin: Target) -> list[Target]:
+        """Where a redirection leads (RFC 6120 §4.9.3.19). What comes unprotected is followed only to where the
+        certificate is going to be checked."""
+        if not redirection.secure and not self._policy.tls_required:
+            raise StreamError("see-other-host", f"sent to {redirection} by whoever it was, without TLS")
+        if redirection.port is not None or is_address(redirection.host):
+            return [Target(redirection.host, redirection.port or origin.port, origin.direct_tls)]
+        async with Deadline(self.clock, self.timeout, f"looking up the servers of {redirection.host}"):
+            return await find(redirection.host, resolver=self._resolver)
+
+    async def _reach(self, targets: Sequence[Target]) -> Negotiated:
+        """A stream with the first of these that has one. Faults of the network or of a certificate lead to the next,
+        since that may be another machine; what the server says doesn't."""
+        dialer = Dialer(targets, resolver=self._resolver, clock=self.clock)
+        failure: NetworkError | None = None
+        while True:
+            self._enter(ConnectionState.CONNECTING)
+            try:
+                sock, target = await dialer.connect()
+            except NetworkError as error:
+                raise failure or error from None
+            self._enter(ConnectionState.NEGOTIATING)
+            try:
+                link, security = await open_link(
+                    sock, target, domain=self.domain, trust=self._trust, clock=self.clock, seconds=self.timeout
+                )
+                stream = ClientStream(
+                    self.domain,
+                    self._policy,
+                    make_id=make_id,
+                    make_nonce=make_nonce,
+                    limits=self._limits,
+                    security=security,
+                    lang=self._lang,
+                )
+                return await self._negotiation(link, stream).run()
+            except NetworkError as error:
+                failure = failure or error
+
+    def _negotiation(self, link: Link, stream: ClientStream) -> Negotiation:
+        return Negotiation(
+            link, stream, account=self._address.bare.text, trust=self._trust, clock=self.clock, seconds=self.timeout
+        )
+
+
+@cache
+def _system_resolver() -> SystemResolver:
+    return SystemResolver()

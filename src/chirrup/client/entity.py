@@ -1,0 +1,460 @@
+"""What clients and components share above their connection: features, handlers, sending, and asking."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Final, Literal, TypeVar, overload
+
+from chirrup.client.dispatch import Dispatcher
+from chirrup.client.feature import Answer, F, Feature, Name, Request
+from chirrup.client.feed import Feed, Feeds
+from chirrup.client.life import TIMEOUT, Life
+from chirrup.client.link import Link
+from chirrup.client.negotiation import Negotiated, make_id
+from chirrup.client.requests import Requests
+from chirrup.client.stanzas import IQ, Message, Presence, Stanza, address
+from chirrup.client.states import ConnectionState
+from chirrup.core.errors import Disconnected, LocalProtocolError, PayloadError, StanzaError, StreamError
+from chirrup.core.framing import farewell
+from chirrup.core.jid import JID
+from chirrup.core.parser import StreamParser
+from chirrup.core.payload import Payload
+from chirrup.core.stanza import read_stream_error
+from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.net.clock import Clock, Timer
+from chirrup.net.deadline import Deadline
+
+log: Final = logging.getLogger("chirrup.client")
+
+P = TypeVar("P", bound=Payload)
+R = TypeVar("R", bound=Payload)
+MessageFunction = TypeVar("MessageFunction", bound=Callable[[Message], Any])
+PresenceFunction = TypeVar("PresenceFunction", bound=Callable[[Presence], Any])
+
+KEEPALIVE: Final = 240.0
+"""Seconds of silence after which the server is asked whether it is there."""
+_ENOUGH: Final = 500
+"""So many stanzas may wait for handlers and readers before nothing more is read from the connection."""
+_TOO_MANY: Final = 10 * _ENOUGH
+"""So many may wait in any case. Between the two it reads on while an answer is waited for, which may be behind them."""
+_PING: Final = Element("ping", "urn:xmpp:ping")
+
+
+class Entity(Life):
+    """A client or a component."""
+
+    def __init__(
+        self,
+        jid: JID,
+        *,
+        reconnect: bool = True,
+        timeout: float = TIMEOUT,
+        keepalive: float = KEEPALIVE,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(jid, reconnect=reconnect, timeout=timeout, clock=clock)
+        self.server_features = Element("features", STREAMS)
+        """The <stream:features/> that the server offered last."""
+        self.nonzas: dict[Name, Callable[[Element], None]] = {}
+        """Who takes the first-level elements that are no stanzas."""
+        self._keepalive = keepalive
+        self._silence = keepalive
+        self._timer: Timer | None = None
+        self._features: dict[type[Any], Any] = {}
+        self._dispatcher = Dispatcher(self)
+        self._dispatcher.workers.drained = self._pace
+        self._requests = Requests()
+        self._messages: Feeds[Message] = Feeds(self._pace)
+        self._presences: Feeds[Presence] = Feeds(self._pace)
+        self._parser: StreamParser | None = None
+        self._max_bytes: int | None = None
+        self._in_session = False
+
+    def is_own(self, sender: JID | None) -> bool:
+        """Whether what comes from there, or without an address, is the own server's word on the entity's behalf."""
+        return sender is None or sender == self.jid.bare
+
+    # -- features
+
+    def need(self, feature: type[F]) -> F:
+        """The feature of that type, switched on if it wasn't. While the entity is online a new one prepares in the
+        background."""
+        found = self._features.get(feature)
+        if found is None:
+            made = feature(self)
+            self._dispatcher.add_feature(made)
+            found = self._features[feature] = made
+            if self.state is ConnectionState.ONLINE:
+                self.spawn(self._start_late(made))
+        assert isinstance(found, feature)
+        return found
+
+    def find(self, feature: type[F]) -> F | None:
+        """The feature of that type, if it is switched on."""
+        found = self._features.get(feature)
+        assert found is None or isinstance(found, feature)
+        return found
+
+    @property
+    def features(self) -> Iterable[Feature]:
+        """All that are switched on, in their order."""
+        return tuple(self._features.values())
+
+    async def _start_late(self, feature: Feature) -> None:
+        await feature.session_bound()
+        await feature.session_ready()
+
+    # -- handlers
+
+    def on_message(self, handler: MessageFunction) -> MessageFunction:
+        """Call this, which may be async, with each message that has a text and isn't an error. A decorator, too."""
+        self._dispatcher.on("text", handler)
+        return handler
+
+    def on_presence(self, handler: PresenceFunction) -> PresenceFunction:
+        """Call this, which may be async, with all presence. A decorator, too."""
+        self._dispatcher.on("presence", handler)
+        return handler
+
+    def on_payload(self, payload: type[P]) -> Callable[[Callable[[Message, P], Any]], Callable[[Message, P], Any]]:
+        """A decorator for what is called with each message that has such a payload, and the payload."""
+
+        def decorate(handler: Callable[[Message, P], Any]) -> Callable[[Message, P], Any]:
+            self._dispatcher.on("message", handler, payload)
+            return handler
+
+        return decorate
+
+    def on_request(
+        self,
+        payload: type[P],
+        type: Literal["get", "set"] = "get",  # noqa: A002
+    ) -> Callable[[Callable[[Request[P]], Answer | Awaitable[Answer]]], Callable[[Request[P]], Any]]:
+        """A decorator for what answers requests with such a payload, as a feature's `iq_get` and `iq_set` do."""
+
+        def decorate(handler: Callable[[Request[P]], Any]) -> Callable[[Request[P]], Any]:
+            self._dispatcher.on(type, handler, payload)
+            return handler
+
+        return decorate
+
+    def remove(self, handler: Callable[..., Any]) -> None:
+        """Call this handler no more."""
+        self._dispatcher.remove(handler)
+
+    def messages(self, wants: Callable[[Message], bool] | None = None) -> Feed[Message]:
+        """The messages that come from now on, one by one: those that have a text and are no errors, or those that
+        `wants` says yes to."""
+        return self._messages.open(wants or _has_text)
+
+    def presences(self, wants: Callable[[Presence], bool] | None = None) -> Feed[Presence]:
+        """The same for presence."""
+        return self._presences.open(wants)
+
+    # -- sending
+
+    async def send(self, stanza: Stanza | Element) -> None:
+        """Send a stanza, as soon as there is a connection and room.
+
+        Returns when it is on its way; `settle` waits until the server has processed it. Raises DeadlineError after
+        `timeout` seconds without room, Disconnected, and LocalProtocolError for what can't be sent at all."""
+        link = self._link
+        if link is None or not link.has_room:
+            link = await self._room()
+        if isinstance(stanza, Stanza):
+            element = stanza.element
+            if type(stanza) is Message:
+                for message_out in self._dispatcher.message_out:
+                    message_out(stanza)
+            elif type(stanza) is Presence:
+                for presence_out in self._dispatcher.presence_out:
+                    presence_out(stanza)
+        else:
+            element = stanza
+        if "id" not in element.attrs and element.name != "presence":
+            element.attrs["id"] = make_id()
+        self._write(link, element)
+
+    def _write(self, link: Link, stanza: Element) -> None:
+        octets = stanza.to_bytes()
+        if self._max_bytes is not None and len(octets) > self._max_bytes:
+            raise LocalProtocolError(f"a stanza of {len(octets)} octets: the server takes {self._max_bytes} at most")
+        link.write(octets)
+
+    async def _room(self) -> Link:
+        """The connection, when there is one and it has room."""
+        step = "waiting for room to send" if self._link is not None else "waiting for the connection"
+        async with Deadline(self.clock, self.timeout, step):
+            while True:
+                link = self._link
+                if link is not None and link.has_room:
+                    return link
+                if self.state is ConnectionState.OFFLINE:
+                    raise Disconnected(f"not connected: {self.change.reason or 'nobody has connected'}")
+                if link is None:
+                    await self._changed()
+                else:
+                    await link.room()
+
+    def answer(self, iq: Element) -> None:
+        """Send the answer to a request, if there is room: who asks faster than the server takes the answers gets
+        none."""
+        link = self._link
+        if link is not None and link.has_room:
+            self._write(link, iq)
+
+    async def settle(self, timeout: float | None = None) -> None:
+        """Return when the server has processed all that was sent up to now."""
+        try:
+            await self.request(_PING, to=self.jid.host, result=None, timeout=timeout)
+        except StanzaError as error:
+            log.debug("the server doesn't know pings: %s", error)  # but has answered
+
+    # -- asking
+
+    @overload
+    async def request(self, payload: P, *, to: JID | str | None = None, timeout: float | None = None) -> P: ...
+    @overload
+    async def request(
+        self,
+        payload: Payload | Element,
+        *,
+        to: JID | str | None = None,
+        type: Literal["get", "set"] = "get",
+        result: type[R],
+        timeout: float | None = None,
+    ) -> R: ...
+    @overload
+    async def request(
+        self,
+        payload: Payload | Element,
+        *,
+        to: JID | str | None = None,
+        type: Literal["get", "set"] = "get",
+        result: None,
+        timeout: float | None = None,
+    ) -> IQ: ...
+    @overload
+    async def request(
+        self,
+        payload: Payload | Element,
+        *,
+        to: JID | str | None = None,
+        type: Literal["set"],
+        timeout: float | None = None,
+    ) -> IQ: ...
+    @overload
+    async def request(self, payload: Element, *, to: JID | str | None = None, timeout: float | None = None) -> IQ: ...
+    async def request(
+        self,
+        payload: Payload | Element,
+        *,
+        to: JID | str | None = None,
+        type: Literal["get", "set"] = "get",  # noqa: A002
+        result: Any = ...,
+        timeout: float | None = None,
+    ) -> Any:
+        """Ask somebody, by default the own account's server, and wait for the answer.
+
+        The answer is given as a payload of the class `result`, or as the `IQ` that it came in where that is None. Left
+        out, it is the class of the question for a get, and None for a set.
+
+        Raises StanzaError if that is the answer, DeadlineError, Disconnected, or PayloadError for an answer that isn't
+        what was asked for. Only who was asked can answer."""
+        if result is ...:
+            result = payload.__class__ if type == "get" and isinstance(payload, Payload) else None
+        address = JID.parse(to) if isinstance(to, str) else to
+        element = payload.to_element() if isinstance(payload, Payload) else payload
+        iq = Element("iq", CLIENT, element)
+        iq.attrs["type"] = type
+        iq.attrs["id"] = id_ = make_id()
+        if address is not None:
+            iq.attrs["to"] = address.text
+        answer = self._requests.expect(id_, address)
+        step = f"waiting for the answer to <{element.name} xmlns='{element.ns}'/> from {address or 'the server'}"
+        seconds = self.timeout if timeout is None else timeout
+        try:
+            self._pace()
+            async with Deadline(self.clock, seconds, step):
+                await self.send(iq)
+                came = await answer
+        finally:
+            self._requests.forget(id_)
+        if result is not None:
+            first = came.first
+            if first is None:
+                raise PayloadError(f"the answer to <{element.name}/> is empty")
+            return result.parse(first)
+        return IQ.received(came, address or self.jid.bare, self)
+
+    # -- the session
+
+    async def _begin(self, negotiated: Negotiated) -> bool:
+        link = negotiated.link
+        self.jid = negotiated.jid
+        self.server_features = negotiated.features
+        self._max_bytes = negotiated.max_bytes
+        self._parser = negotiated.parser
+        self._in_session = True
+        if negotiated.leftover:
+            self.link_received(link, negotiated.leftover)
+        link.belong(self)
+        idle = negotiated.idle_seconds
+        self._silence = self._keepalive if not idle else min(self._keepalive, idle / 2)
+        self._watch(link)
+        for feature in self.features:
+            await self._start(feature.session_bound)
+        for feature in self.features:
+            await self._start(feature.session_ready)
+        return False
+
+    async def _start(self, method: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await method()
+        except StanzaError as error:
+            log.warning("%s: %s", getattr(method, "__qualname__", method), error)
+
+    def _unlink(self, link: Link, reason: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._parser is not None:
+            self._parser.discard()
+            self._parser = None
+        self._end_session(reason)
+
+    def _end_session(self, reason: Exception | None) -> None:
+        if not self._in_session:
+            return
+        self._in_session = False
+        for feature in self.features:
+            try:
+                feature.session_ended()
+            except Exception:
+                log.exception("a feature failed at the end of a session")
+        self._requests.fail(Disconnected(f"the connection was lost before the answer: {reason or 'closed'}"))
+
+    def _finish(self, reason: Exception | None) -> None:
+        self._end_session(reason)
+        self._requests.fail(reason or Disconnected("the connection was closed"))
+        self._messages.close(reason)
+        self._presences.close(reason)
+
+    async def _end_tasks(self) -> None:
+        await self._dispatcher.workers.stop()
+        await super()._end_tasks()
+
+    # -- silence
+
+    def _watch(self, link: Link) -> None:
+        """See whether the server lives, whenever it was silent for a while."""
+        link.heard = False
+        self._timer = self.clock.call_later(self._silence, lambda: self._check(link))
+
+    def _check(self, link: Link) -> None:
+        if link is not self._link:
+            return
+        if link.heard:
+            if self._parser is not None:
+                self._parser.rest()
+            self._watch(link)
+            return
+        self.answer(Element("iq", CLIENT, _PING, type="get", id=make_id(), to=self.jid.host))
+        self._timer = self.clock.call_later(self.timeout, lambda: self._check_again(link))
+
+    def _check_again(self, link: Link) -> None:
+        if link is not self._link:
+            return
+        if link.heard:
+            self._watch(link)
+        else:
+            link.abort()
+            self._lost(link, Disconnected(f"{link.where} is silent: no answer to a ping for {self.timeout:g} s"))
+
+    # -- what comes in
+
+    def link_lost(self, link: Link, reason: Exception | None) -> None:
+        self._lost(link, link.gone)
+
+    def link_received(self, link: Link, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            return
+        try:
+            elements = parser.feed(data)
+        except StreamError as error:
+            for element in parser.ready:
+                self._receive(link, element)
+            self._fail(link, error)
+            return
+        for element in elements:
+            self._receive(link, element)
+        if parser.ended and link is self._link:
+            if not self._parting:
+                link.write(farewell())
+            self._lost(link, Disconnected(f"{link.where} closed the stream"))
+        elif len(elements) > 0:
+            self._pace()
+
+    def _receive(self, link: Link, element: Element) -> None:
+        if link is not self._link:
+            return  # an element before this one has ended the stream
+        if element.ns != CLIENT:
+            self._no_stanza(link, element)
+            return
+        attrs = element.attrs
+        text = attrs.get("from")
+        sender = address(text) if text else None
+        if text and sender is None:
+            log.debug("a stanza from %r, which is no address", text[:100])
+            return
+        name = element.name
+        if name == "message":
+            message = self._dispatcher.message(element, sender or self.jid.bare)
+            if message is not None and self._messages:
+                self._messages.put(message)
+        elif name == "presence":
+            presence = self._dispatcher.presence(element, sender or self.jid.bare)
+            if self._presences:
+                self._presences.put(presence)
+        elif name == "iq":
+            kind = attrs.get("type")
+            if kind in ("get", "set"):
+                self._dispatcher.request(element, sender or self.jid.bare, self.is_own(sender))
+            elif kind in ("result", "error") and not self._requests.take(element, sender, self.jid):
+                log.debug("an answer that nobody waits for, from %s", sender)
+
+    def _no_stanza(self, link: Link, element: Element) -> None:
+        if element.name == "error" and element.ns == STREAMS:
+            link.write(farewell())
+            self._lost(link, read_stream_error(element))
+        elif (handler := self.nonzas.get((element.name, element.ns))) is not None:
+            try:
+                handler(element)
+            except StreamError as error:
+                self._fail(link, error)
+        else:
+            log.debug("<%s xmlns='%s'/> is nothing that is known here", element.name, element.ns)
+
+    def _fail(self, link: Link, error: StreamError) -> None:
+        """The server broke a rule: say so, and leave."""
+        link.write(farewell(error))
+        self._lost(link, error)
+
+    def _pace(self) -> None:
+        """Read on only as fast as handlers and readers go."""
+        link = self._link
+        if link is None:
+            return
+        waiting = len(self._dispatcher.workers) + self._messages.longest + self._presences.longest
+        if waiting > _TOO_MANY:
+            self._fail(link, StreamError("policy-violation", "more was sent than this client can take"))
+        elif waiting > _ENOUGH and not self._requests:
+            link.pause_reading("backlog")
+        else:
+            link.resume_reading("backlog")
+
+
+def _has_text(message: Message) -> bool:
+    element = message.element
+    return element.attrs.get("type") != "error" and element.child("body", CLIENT) is not None
