@@ -164,10 +164,11 @@ class StanzaError(ProtocolError):
         by: str = "",
         detail: str = "",
         app: str = "",
+        app_attributes: Mapping[str, str] | None = None,
     ) -> None:
         """`type` defaults to what RFC 6120 recommends for the condition; `by` is the entity that found the
         error; `detail` the character data of `gone` and `redirect`; `app` the Clark name of an
-        application-specific condition."""
+        application-specific condition, which may have attributes."""
         if condition not in STANZA_CONDITIONS:
             raise ValueError(f"{condition!r} is no stanza error condition of RFC 6120 §8.3.3")
         super().__init__(f"{condition}: {text}" if text else condition)
@@ -177,6 +178,7 @@ class StanzaError(ProtocolError):
         self.by = by
         self.detail = detail
         self.app = app
+        self.app_attributes = dict(app_attributes or {})
 
 
 class SASLError(ProtocolError):

@@ -75,7 +75,7 @@ def write_error(error: StanzaError) -> Element:
     if error.text:
         element.append(Element("text", STANZAS, error.text).set(XML_LANG, "en"))
     if error.app:
-        element.append(_app(error.app))
+        element.append(_app(error))
     return element
 
 
@@ -94,6 +94,7 @@ def read_error(stanza: Element) -> StanzaError:
         by=element.get("by"),
         detail=detail,
         app=app,
+        app_attributes=_app_attributes(element, STANZAS),
     )
 
 
@@ -106,16 +107,14 @@ def write_stream_error(error: StreamError) -> Element:
     if error.text:
         element.append(Element("text", STREAM_ERRORS, error.text).set(XML_LANG, "en"))
     if error.app:
-        app = _app(error.app)
-        app.attrs.update(error.app_attributes)
-        element.append(app)
+        element.append(_app(error))
     return element
 
 
 def read_stream_error(element: Element) -> StreamError:
     condition, detail, text, app = _read_condition(element, STREAM_ERRORS, STREAM_CONDITIONS)
-    known = app and next(child.attrs for child in element.elements() if child.ns != STREAM_ERRORS)
-    return StreamError(condition or "undefined-condition", text, detail=detail, app=app, app_attributes=known or None)
+    attributes = _app_attributes(element, STREAM_ERRORS)
+    return StreamError(condition or "undefined-condition", text, detail=detail, app=app, app_attributes=attributes)
 
 
 # -- SASL failures
@@ -133,9 +132,16 @@ def read_failure(element: Element) -> SASLError:
     return SASLError(condition or "not-authorized", text)
 
 
-def _app(clark: str) -> Element:
-    ns, _, name = clark.removeprefix("{").rpartition("}")
-    return Element(name, ns)
+def _app(error: StanzaError | StreamError) -> Element:
+    ns, _, name = error.app.removeprefix("{").rpartition("}")
+    element = Element(name, ns)
+    element.attrs.update(error.app_attributes)
+    return element
+
+
+def _app_attributes(element: Element, ns: str) -> dict[str, str] | None:
+    """The attributes of the application's own condition, which is the first one in another namespace."""
+    return next((child.attrs for child in element.elements() if child.ns != ns), None)
 
 
 def _read_condition(
