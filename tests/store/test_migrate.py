@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 import chirrup.store
 from chirrup.core.errors import SchemaTooNew, StoreError, StoreLocked
 from chirrup.store import Connection, Store
+from chirrup.store.messages import Range
 from chirrup.store.schema import SCHEMA, metadata
 
 ALICE = "alice@example.org"
@@ -122,3 +124,49 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     assert postgres.sql("SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = 'public'", database) == (
         "map_entry"
     )
+
+
+def as_of(version: str) -> Callable[[Connection], None]:
+    """Brings an empty database to an earlier schema."""
+
+    def upgrade(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(chirrup.store.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+
+    return upgrade
+
+
+async def test_what_waited_in_the_log_waits_as_messages(url: str, open_store: Opener) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    stanza = "<message from='romeo@example.net/orchard' to='alice@example.org'><body>{}</body></message>"
+    rows = [
+        {"id": 1, "owner": ALICE, "name": "offline", "stamp": 1_700_000_000.25, "value": stanza.format("one")},
+        {"id": 2, "owner": "bob@example.org", "name": "offline", "stamp": 1_700_000_000.25, "value": "<message/>"},
+        {"id": 3, "owner": ALICE, "name": "notes", "stamp": 1_700_000_000.5, "value": "a note"},
+        {"id": 4, "owner": ALICE, "name": "offline", "stamp": 1_600_000_000.0, "value": stanza.format("two")},
+    ]
+    with engine.begin() as connection:
+        as_of("0002")(connection)
+        connection.execute(
+            text("INSERT INTO log_entry (id, owner, name, stamp, value) VALUES (:id, :owner, :name, :stamp, :value)"),
+            rows,
+        )
+    engine.dispose()
+    store = await open_store(url)
+    found = await store.messages.waiting(ALICE, limit=9)
+    assert [(one.id, one.value, one.peer, one.resource) for one in found] == [
+        (1_700_000_000_250_000, stanza.format("one"), "romeo@example.net", "orchard"),
+        (1_700_000_000_250_002, stanza.format("two"), "romeo@example.net", "orchard"),
+    ]
+    assert await store.messages.count_waiting("bob@example.org") == 1
+    assert await store.messages.page(ALICE, Range(), limit=9) == []
+    assert await store.log("offline").count(ALICE) == 0
+    assert await store.log("notes").count(ALICE) == 1
+    assert store.messages.next_id(0.0) == 1_700_000_000_250_003
+
+
+async def test_each_database_has_a_key_of_its_own(tmp_path: Path, open_store: Opener) -> None:
+    first, second = [await open_store(tmp_path / name) for name in ("one.db", "two.db")]
+    assert first.messages.uid(1) != second.messages.uid(1)

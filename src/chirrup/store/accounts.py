@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import ScramKeys
 from chirrup.store.pubsub import PubSubRows
-from chirrup.store.schema import account, account_keys, log_entry, map_entry, single_value
+from chirrup.store.schema import account, account_keys, log_entry, map_entry, message, single_value
 
 if TYPE_CHECKING:
     from chirrup.store.store import Store
@@ -82,12 +82,12 @@ class AccountRows:
     def exists(self, host: str, local: str) -> bool:
         return self._connection.execute(select(account.c.local).where(*_is(host, local))).first() is not None
 
-    def names(self, host: str, *, after: str, limit: int) -> list[str]:
-        query = select(account.c.local).where(account.c.host == host, account.c.local > after)
+    def names(self, host: str, *, after: str, limit: int, disabled: bool | None) -> list[str]:
+        query = select(account.c.local).where(*_among(host, disabled), account.c.local > after)
         return list(self._connection.execute(query.order_by(account.c.local).limit(limit)).scalars())
 
-    def count(self, host: str) -> int:
-        query = select(func.count()).select_from(account).where(account.c.host == host)
+    def count(self, host: str, *, disabled: bool | None) -> int:
+        query = select(func.count()).select_from(account).where(*_among(host, disabled))
         return self._connection.execute(query).scalar_one()
 
     def info(self, host: str, local: str) -> AccountInfo | None:
@@ -130,7 +130,7 @@ class AccountRows:
     def _forget(self, host: str, local: str) -> None:
         """Delete everything that the bare JID owns."""
         owner = f"{local}@{host}"
-        for table in single_value, map_entry, log_entry:
+        for table in single_value, map_entry, log_entry, message:
             self._connection.execute(delete(table).where(table.c.owner == owner))
         PubSubRows(self._connection).forget(owner)
 
@@ -185,12 +185,17 @@ class Accounts:
     def exists(self, host: str, local: str) -> Awaitable[bool]:
         return self._store.read(lambda connection: AccountRows(connection).exists(host, local))
 
-    def names(self, host: str, *, after: str = "", limit: int = 1000) -> Awaitable[list[str]]:
-        """A page of localparts, by code point: the `limit` that follow `after`."""
-        return self._store.read(lambda connection: AccountRows(connection).names(host, after=after, limit=limit))
+    def names(
+        self, host: str, *, after: str = "", limit: int = 1000, disabled: bool | None = None
+    ) -> Awaitable[list[str]]:
+        """A page of localparts, by code point: the `limit` that follow `after`; of all accounts, or of those that are
+        disabled, or aren't."""
+        return self._store.read(
+            lambda connection: AccountRows(connection).names(host, after=after, limit=limit, disabled=disabled)
+        )
 
-    def count(self, host: str) -> Awaitable[int]:
-        return self._store.read(lambda connection: AccountRows(connection).count(host))
+    def count(self, host: str, *, disabled: bool | None = None) -> Awaitable[int]:
+        return self._store.read(lambda connection: AccountRows(connection).count(host, disabled=disabled))
 
     def info(self, host: str, local: str) -> Awaitable[AccountInfo | None]:
         return self._store.read(lambda connection: AccountRows(connection).info(host, local))
@@ -198,3 +203,8 @@ class Accounts:
 
 def _is(host: str, local: str) -> tuple[ColumnElement[bool], ...]:
     return account.c.host == host, account.c.local == local
+
+
+def _among(host: str, disabled: bool | None) -> tuple[ColumnElement[bool], ...]:
+    of_host = account.c.host == host
+    return (of_host,) if disabled is None else (of_host, account.c.disabled == disabled)

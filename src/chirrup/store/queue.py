@@ -15,7 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal
+
+from sqlalchemy import Connection
 
 from chirrup.core.errors import StoreError
 from chirrup.store.writer import ALONE, Failed, Item, Writer
@@ -59,6 +62,7 @@ class WriteQueue:
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._batch: list[Item] = []
+        self._joined: dict[Callable[..., Any], _Joined] = {}
         self._batches: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
         self._size = 0
         self._submitted = 0
@@ -89,6 +93,21 @@ class WriteQueue:
         self._size += size
         self._submitted += 1
         return future
+
+    def join(self, function: Callable[..., Any], row: Any, size: int = 0) -> asyncio.Future[Any]:
+        """Queue a row: all that are joined with the same function in one turn of the loop are one write, with one
+        future, made by `function(connection, rows)` where the first of them stands. Otherwise as `put`.
+
+        For what is written so often that a future for each would be much of its cost; they fail together, too."""
+        joined = self._joined.get(function)
+        if joined is None:
+            future = self.put(function)
+            if future.done():
+                return future
+            joined = self._joined[function] = _Joined(len(self._batch) - 1, future)
+        joined.rows.append(row)
+        joined.size += size + OVERHEAD
+        return joined.future
 
     @property
     def pending(self) -> bool:
@@ -139,6 +158,11 @@ class WriteQueue:
 
     def _hand_over(self) -> None:
         batch, self._batch = self._batch, []
+        if self._joined:
+            for function, joined in self._joined.items():
+                batch[joined.place] = partial(_with_rows, function, joined.rows), ALONE, joined.size, joined.future
+                self._size += joined.size - OVERHEAD
+            self._joined = {}
         self._batches.put(batch)
 
     def _work(self) -> None:
@@ -190,3 +214,19 @@ class WriteQueue:
             barrier = self._barriers.popleft()[1]
             if not barrier.cancelled():
                 barrier.set_result(None)
+
+
+def _with_rows(function: Callable[..., Any], rows: list[Any], connection: Connection) -> Any:
+    return function(connection, rows)
+
+
+class _Joined:
+    """Rows that are one write: where it stands in its batch, and who waits for it."""
+
+    __slots__ = ("future", "place", "rows", "size")
+
+    def __init__(self, place: int, future: asyncio.Future[Any]) -> None:
+        self.place = place
+        self.future = future
+        self.rows: list[Any] = []
+        self.size = 0

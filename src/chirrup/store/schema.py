@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0002"
+SCHEMA: Final = "0003"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()
@@ -155,4 +155,30 @@ Index(
     "pubsub_item_by_position",
     *(pubsub_item.c.owner, pubsub_item.c.node, pubsub_item.c.position, pubsub_item.c.size),
     unique=True,
+)
+
+# A message that is in its owner's archive, waits for its owner, or both. An owner's messages lie together, in order.
+# `id` is microseconds since 1970, or a little more: larger than every earlier one.
+message: Final = Table(
+    "message",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("peer", _Key, nullable=False),
+    Column("resource", _Key, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("waiting", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("message_by_peer", message.c.owner, message.c.peer, message.c.archived, message.c.id)
+_waits = message.c.waiting
+Index("message_waiting", message.c.owner, message.c.id, sqlite_where=_waits, postgresql_where=_waits)
+
+# One row: the largest id that a message got, and the key under which ids are told.
+message_state: Final = Table(
+    "message_state",
+    metadata,
+    Column("last", BigInteger, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
 )

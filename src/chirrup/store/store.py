@@ -17,6 +17,7 @@ from chirrup.store.accounts import Accounts
 from chirrup.store.database import READERS, Database
 from chirrup.store.logs import Log
 from chirrup.store.maps import Map
+from chirrup.store.messages import Messages, read_state
 from chirrup.store.migrate import ensure_schema
 from chirrup.store.pubsub import PubSub
 from chirrup.store.queue import Health, WriteQueue
@@ -36,12 +37,13 @@ class Store:
     A query is awaited, and sees every write that was made before it.
     """
 
-    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+    def __init__(self, database: Database, now: Callable[[], float], messages: tuple[int, bytes]) -> None:
         self._database = database
         self._queue = WriteQueue(Writer(database), now)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
         self._closed = False
         self.accounts = Accounts(self)
+        self.messages = Messages(self, *messages)
         self.pubsub = PubSub(self)
 
     @classmethod
@@ -53,8 +55,8 @@ class Store:
         `now` stamps the last error in `health`. Raises StoreError, in one line for the operator.
         """
         database = _database(url, exclusive)
-        await asyncio.to_thread(_prepare, database)
-        return cls(database, now)
+        messages = await asyncio.to_thread(_prepare, database)
+        return cls(database, now, messages)
 
     async def close(self) -> None:
         """Write what waits, then let go of the database. Later writes and queries fail with StoreError."""
@@ -79,6 +81,11 @@ class Store:
         """Queue a write that is stored together with its neighbours: those with the same `op` are handed to it at
         once, and it returns a result for each. Otherwise as `submit`."""
         return self._queue.put(op, row, size)
+
+    def join_row(self, op: Callable[[Connection, Sequence[R]], T], row: R, *, size: int = 0) -> asyncio.Future[T]:
+        """Queue a row: all that come with the same `op` in one turn of the loop are one write and share a future.
+        Otherwise as `submit`."""
+        return self._queue.join(op, row, size)
 
     async def read(self, op: Callable[[Connection], T]) -> T:
         """Run a query on a reader's connection, once all writes made so far are settled. All its statements see the
@@ -153,11 +160,14 @@ def _database(url: str, exclusive: bool) -> Database:
     raise StoreError("the database's URL should be sqlite:///path/to/file or postgresql://user:password@host/database")
 
 
-def _prepare(database: Database) -> None:
+def _prepare(database: Database) -> tuple[int, bytes]:
+    """What `Messages` begins with."""
     try:
         database.prepare()
         ensure_schema(database)
         database.probe()
+        with database.reader.connect() as connection:
+            return read_state(connection)
     except BaseException as error:
         database.close()
         fault = database.fault(error)

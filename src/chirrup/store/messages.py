@@ -1,0 +1,215 @@
+"""Messages of accounts: what is in their archive, and what waits for them. A message that is both is stored once.
+
+An id is the time at which the message was stored, in microseconds since 1970, moved up where that is needed to be
+larger than every earlier one, whatever the clock does. It is the message's place in the archive and its time stamp.
+What others are told in its place is a `uid`, from which only this store can tell the id again (XEP-0359 §6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, delete, func, not_, select, text, update
+
+from chirrup.store.schema import message as table
+from chirrup.store.uids import Uids
+
+if TYPE_CHECKING:
+    from chirrup.store.store import Store
+
+CHUNK: Final = 500
+"""How many ids one statement names."""
+_INSERT: Final = "INSERT INTO message (owner, id, peer, resource, value, archived, waiting) VALUES ({})"
+_INSERTS: Final = {"sqlite": _INSERT.format("?, ?, ?, ?, ?, ?, ?"), "postgresql": _INSERT.format(", ".join(["%s"] * 7))}
+_SEEN: Final = text("UPDATE message_state SET last = :last WHERE last < :last")
+_FIELDS: Final = "id, peer, resource, value, archived, waiting"
+# Without statistics SQLite's planner takes the primary key for everything.
+_BY_PEER: Final = "message_by_peer"
+_WAITING: Final = "message_waiting"
+_STATE: Final = text("SELECT last, secret FROM message_state")
+
+Row = tuple[str, int, str, str, str, bool, bool]
+"""What is stored: the columns in their order."""
+
+
+class Message(NamedTuple):
+    """One message of an owner."""
+
+    id: int
+    """Microseconds since 1970; larger than those of the owner's earlier messages."""
+    peer: str
+    """The bare JID of the other one: whom it is from, or to if the owner has sent it."""
+    resource: str
+    """The resource of the other one; empty where its address is bare."""
+    value: str
+    """The stanza as XML text, where `jabber:client` is the default namespace."""
+    archived: bool
+    waiting: bool
+    """Whether it still has to be delivered to the owner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Which messages of an archive are meant: those to which all of this applies. `None` says nothing."""
+
+    after: int | None = None
+    before: int | None = None
+    """Ids between which theirs are; neither is included."""
+    peer: str | None = None
+    resource: str | None = None
+    ids: tuple[int, ...] | None = None
+
+
+def add(connection: Connection, rows: Sequence[Row]) -> None:
+    connection.exec_driver_sql(_INSERTS[connection.dialect.name], list(rows))
+    connection.execute(_SEEN, {"last": rows[-1][1]})
+
+
+class MessageRows:
+    """Messages, within somebody's transaction. Methods as in `Messages`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def waiting(self, owner: str, *, after: int, limit: int) -> list[Message]:
+        where = "owner = :owner AND waiting AND id > :after ORDER BY id LIMIT :limit"
+        return self._messages(where, _WAITING, {"owner": owner, "after": after, "limit": limit})
+
+    def count_waiting(self, owner: str) -> int:
+        return self._count("owner = :owner AND waiting", _WAITING, {"owner": owner})
+
+    def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> list[Message]:
+        where, values = _where(owner, which)
+        index = "" if which.peer is None else _BY_PEER
+        order = "ORDER BY id DESC" if newest else "ORDER BY id"
+        found = self._messages(f"{where} {order} LIMIT :limit", index, {**values, "limit": limit})
+        if newest:
+            found.reverse()
+        return found
+
+    def count(self, owner: str, which: Range, *, up_to: int) -> int | None:
+        where, values = _where(owner, which)
+        index = _BY_PEER if which.peer is not None or which == Range() else ""
+        found = self._count(f"{where} LIMIT :limit", index, {**values, "limit": up_to + 1})
+        return found if found <= up_to else None
+
+    def missing(self, owner: str, ids: Iterable[int]) -> bool:
+        wanted = set(ids)
+        numbers = iter(wanted)
+        found = 0
+        while chunk := list(islice(numbers, CHUNK)):
+            query = select(func.count()).select_from(table).where(*_archive(owner), table.c.id.in_(chunk))
+            found += self._connection.execute(query).scalar_one()
+        return found != len(wanted)
+
+    def delivered(self, owner: str, ids: Iterable[int]) -> int:
+        numbers = iter(ids)
+        count = 0
+        while chunk := list(islice(numbers, CHUNK)):
+            these = and_(table.c.owner == owner, table.c.id.in_(chunk), table.c.waiting)
+            count += self._connection.execute(delete(table).where(these, not_(table.c.archived))).rowcount
+            count += self._connection.execute(update(table).where(these).values(waiting=False)).rowcount
+        return count
+
+    def wait_again(self, owner: str, number: int) -> bool:
+        where = update(table).where(table.c.owner == owner, table.c.id == number, not_(table.c.waiting))
+        return self._connection.execute(where.values(waiting=True)).rowcount > 0
+
+    def _messages(self, where: str, index: str, values: dict[str, Any]) -> list[Message]:
+        query = f"SELECT {_FIELDS} FROM {self._table(index)} WHERE {where}"
+        return [Message(*row) for row in self._connection.execute(_statement(query), values)]
+
+    def _count(self, where: str, index: str, values: dict[str, Any]) -> int:
+        query = f"SELECT count(*) FROM (SELECT 1 FROM {self._table(index)} WHERE {where}) AS found"
+        found: int = self._connection.execute(_statement(query), values).scalar_one()
+        return found
+
+    def _table(self, index: str) -> str:
+        return f"message INDEXED BY {index}" if index and self._connection.dialect.name == "sqlite" else "message"
+
+
+class Messages:
+    """The messages of all accounts. `owner` is a bare JID."""
+
+    def __init__(self, store: Store, last: int, secret: bytes) -> None:
+        self._store = store
+        self._last = last
+        uids = Uids(secret)
+        self.uid: Callable[[int], str] = uids.uid
+        """What others are told in an id's place."""
+        self.id_of: Callable[[str], int | None] = uids.id_of
+        """The id of which somebody was told this; None if it is of no message."""
+
+    def within(self, connection: Connection) -> MessageRows:
+        """For use in an operation that is handed to `Store.submit` or `Store.read`."""
+        return MessageRows(connection)
+
+    def next_id(self, now: float) -> int:
+        """A new message's; `now` in seconds since 1970."""
+        number = self._last = max(int(now * 1_000_000), self._last + 1)
+        return number
+
+    def add(self, row: Row) -> asyncio.Future[None]:
+        """Store a message whose id is new. Those added in one turn of the loop share a future."""
+        return self._store.join_row(add, row, size=len(row[4]))
+
+    def waiting(self, owner: str, *, after: int = 0, limit: int) -> Awaitable[list[Message]]:
+        """The oldest of what waits, with ids larger than `after`."""
+        return self._store.read(lambda connection: MessageRows(connection).waiting(owner, after=after, limit=limit))
+
+    def count_waiting(self, owner: str) -> Awaitable[int]:
+        return self._store.read(lambda connection: MessageRows(connection).count_waiting(owner))
+
+    def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> Awaitable[list[Message]]:
+        """Up to `limit` messages of the archive, the oldest or the newest of those in range. Ascending either way."""
+        return self._store.read(
+            lambda connection: MessageRows(connection).page(owner, which, limit=limit, newest=newest)
+        )
+
+    def count(self, owner: str, which: Range, *, up_to: int) -> Awaitable[int | None]:
+        """How many there are in the archive; None if they are more than `up_to`, which bounds what this costs."""
+        return self._store.read(lambda connection: MessageRows(connection).count(owner, which, up_to=up_to))
+
+    def delivered(self, owner: str, ids: Iterable[int]) -> asyncio.Future[int]:
+        """These don't wait any more: forget those that aren't archived. How many did wait."""
+        numbers = list(ids)
+        return self._store.submit(lambda connection: MessageRows(connection).delivered(owner, numbers))
+
+    def wait_again(self, owner: str, number: int) -> asyncio.Future[bool]:
+        """A message has to be delivered after all; whether it is there, and didn't wait already."""
+        return self._store.submit(lambda connection: MessageRows(connection).wait_again(owner, number))
+
+
+def read_state(connection: Connection) -> tuple[int, bytes]:
+    """What `Messages` needs to begin with: the last id, and the key of uids."""
+    last, secret = connection.execute(_STATE).one()
+    return last, bytes(secret)
+
+
+def _archive(owner: str) -> tuple[ColumnElement[bool], ...]:
+    return table.c.owner == owner, table.c.archived
+
+
+def _where(owner: str, which: Range) -> tuple[str, dict[str, Any]]:
+    """The condition in SQL, and its values."""
+    conditions = {
+        "after": "id > :after",
+        "before": "id < :before",
+        "peer": "peer = :peer",
+        "resource": "resource = :resource",
+        "ids": "id IN :ids",
+    }
+    values = {name: value for name in conditions if (value := getattr(which, name)) is not None}
+    where = ["owner = :owner AND archived = :archived", *[conditions[name] for name in values]]
+    return " AND ".join(where), {"owner": owner, "archived": True, **values}
+
+
+@cache
+def _statement(query: str) -> TextClause:
+    statement = text(query)
+    return statement.bindparams(bindparam("ids", expanding=True)) if ":ids" in query else statement

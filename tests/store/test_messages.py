@@ -1,0 +1,192 @@
+"""Messages that are archived, wait, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from chirrup.core.sasl import derive_keys
+from chirrup.store import Connection, Store
+from chirrup.store.messages import Message, Range
+
+ALICE, BOB, CAROL = "alice@example.org", "bob@example.org", "carol@example.org"
+NOW = 1_700_000_000.0
+Opener = Callable[..., Awaitable[Store]]
+
+
+async def add(
+    store: Store, value: str, *, owner: str = ALICE, peer: str = BOB, resource: str = "x", archived: bool = True,
+    waiting: bool = False, now: float = NOW,
+) -> int:  # fmt: skip
+    number = store.messages.next_id(now)
+    await store.messages.add((owner, number, peer, resource, value, archived, waiting))
+    return number
+
+
+async def fill(store: Store, count: int, **options: str) -> list[int]:
+    return [await add(store, str(number), **options) for number in range(count)]  # type: ignore[arg-type]
+
+
+def values(found: list[Message]) -> list[str]:
+    return [message.value for message in found]
+
+
+async def test_ids_are_the_time_and_grow_whatever_the_clock_does(store: Store) -> None:
+    first = store.messages.next_id(NOW)
+    assert first == 1_700_000_000_000_000
+    assert store.messages.next_id(NOW) == first + 1
+    assert store.messages.next_id(NOW - 3600) == first + 2
+    assert store.messages.next_id(NOW + 1) == first + 1_000_000
+
+
+async def test_no_id_is_given_again_after_a_restart(url: str, open_store: Opener) -> None:
+    store = await open_store(url)
+    number = await add(store, "gone", archived=False, waiting=True)
+    uid = store.messages.uid(number)
+    await store.messages.delivered(ALICE, [number])
+    await store.close()
+    store = await open_store(url)
+    assert store.messages.next_id(NOW - 1000) == number + 1
+    assert store.messages.id_of(uid) == number
+
+
+async def test_a_page_is_what_is_archived_in_order(store: Store) -> None:
+    ids = await fill(store, 5)
+    await add(store, "only waits", archived=False, waiting=True)
+    await add(store, "another's", owner=BOB)
+    found = await store.messages.page(ALICE, Range(), limit=9)
+    assert found == [Message(ids[n], BOB, "x", str(n), True, False) for n in range(5)]
+
+
+@pytest.mark.parametrize("peer", [None, BOB])
+async def test_pages_from_either_end(store: Store, peer: str | None) -> None:
+    ids = []
+    for number in range(10):
+        ids.append(await add(store, str(number)))
+        await add(store, "carol's", peer=CAROL if peer else BOB, owner=ALICE if peer else CAROL)
+
+    async def page(limit: int = 3, *, newest: bool = False, **range_: int) -> list[str]:
+        which = Range(peer=peer, **range_)  # type: ignore[arg-type]
+        return values(await store.messages.page(ALICE, which, limit=limit, newest=newest))
+
+    assert await page() == ["0", "1", "2"]
+    assert await page(after=ids[2]) == ["3", "4", "5"]
+    assert await page(newest=True) == ["7", "8", "9"]
+    assert await page(before=ids[7], newest=True) == ["4", "5", "6"]
+    assert await page(9, after=ids[1], before=ids[4]) == ["2", "3"]
+    assert values(await store.messages.page(ALICE, Range(peer=peer, ids=(ids[3], ids[1])), limit=9)) == ["1", "3"]
+
+
+async def test_a_resource_of_a_peer(store: Store) -> None:
+    await add(store, "from the phone", resource="phone")
+    await add(store, "from the desk", resource="desk")
+    assert values(await store.messages.page(ALICE, Range(peer=BOB, resource="phone"), limit=9)) == ["from the phone"]
+
+
+async def test_counting(store: Store) -> None:
+    ids = await fill(store, 5)
+    await fill(store, 2, peer=CAROL)
+    await add(store, "only waits", archived=False, waiting=True)
+    count = store.messages.count
+    assert await count(ALICE, Range(), up_to=100) == 7
+    assert await count(ALICE, Range(peer=BOB), up_to=100) == 5
+    assert await count(ALICE, Range(after=ids[1], before=ids[4]), up_to=100) == 2
+    assert await count(ALICE, Range(), up_to=7) == 7
+    assert await count(ALICE, Range(), up_to=6) is None
+    assert await count(CAROL, Range(), up_to=6) == 0
+
+
+async def test_what_is_not_in_the_archive_is_missing(store: Store) -> None:
+    ids = await fill(store, 2)
+    waits = await add(store, "only waits", archived=False, waiting=True)
+
+    async def missing(*numbers: int) -> bool:
+        return await store.read(lambda connection: store.messages.within(connection).missing(ALICE, numbers))
+
+    assert not await missing(*ids)
+    assert not await missing(ids[0], ids[0])
+    assert await missing(ids[0], waits)
+    assert await missing(ids[0], ids[1] + 100)
+
+
+async def test_waiting_until_delivered(store: Store) -> None:
+    both = await add(store, "archived too", waiting=True)
+    only = await add(store, "only waits", archived=False, waiting=True)
+    last = await add(store, "later", archived=False, waiting=True)
+    await add(store, "bob's", owner=BOB, waiting=True)
+    assert await store.messages.count_waiting(ALICE) == 3
+    assert values(await store.messages.waiting(ALICE, limit=2)) == ["archived too", "only waits"]
+    assert values(await store.messages.waiting(ALICE, after=both, limit=9)) == ["only waits", "later"]
+    assert await store.messages.delivered(ALICE, [both, only]) == 2
+    assert await store.messages.delivered(ALICE, [both, only]) == 0
+    assert [one.id for one in await store.messages.waiting(ALICE, limit=9)] == [last]
+    assert values(await store.messages.page(ALICE, Range(), limit=9)) == ["archived too"]
+    assert await store.messages.count_waiting(BOB) == 1
+
+
+async def test_delivering_thousands(store: Store) -> None:
+    ids = [store.messages.next_id(NOW) for _ in range(1200)]
+    for number in ids:
+        store.messages.add((ALICE, number, BOB, "", "x", number % 2 == 0, True))
+    assert await store.messages.delivered(ALICE, ids[1:]) == 1199
+    assert [one.id for one in await store.messages.waiting(ALICE, limit=9)] == [ids[0]]
+
+
+async def test_waiting_again(store: Store) -> None:
+    number = await add(store, "came back")
+    assert await store.messages.wait_again(ALICE, number)
+    assert not await store.messages.wait_again(ALICE, number)
+    assert not await store.messages.wait_again(BOB, number)
+    assert values(await store.messages.waiting(ALICE, limit=9)) == ["came back"]
+
+
+async def test_those_added_in_one_turn_are_one_write(store: Store) -> None:
+    numbers = [store.messages.next_id(NOW) for _ in range(3)]
+    first, second, third = (store.messages.add((ALICE, n, BOB, "", str(n), True, False)) for n in numbers)
+    assert first is second is third
+    await first
+    assert [one.id for one in await store.messages.page(ALICE, Range(), limit=9)] == numbers
+    assert await add(store, "next turn") > numbers[-1]
+
+
+async def test_they_go_with_their_account(store: Store) -> None:
+    await store.accounts.create(
+        "example.org", "alice", [derive_keys("SHA-256", "secret", b"some salt", 4096)], created=NOW
+    )
+    await fill(store, 3)
+    await fill(store, 1, owner=BOB)
+    await store.accounts.remove("example.org", "alice")
+    assert await store.messages.page(ALICE, Range(), limit=9) == []
+    assert len(await store.messages.page(BOB, Range(), limit=9)) == 1
+
+
+async def test_the_indexes_are_used(tmp_path: Path, open_store: Opener) -> None:
+    """SQLite's planner takes what was made for these queries."""
+    store = await open_store(tmp_path / "test.db")
+    plans: list[str] = []
+
+    def note(_: object, cursor: Any, statement: str, parameters: Any, *__: object) -> None:
+        if statement.startswith("SELECT"):
+            rows = cursor.connection.execute("EXPLAIN QUERY PLAN " + statement, parameters)
+            plans.append(" ".join(row[3] for row in rows))
+
+    def explain(connection: Connection) -> None:
+        event.listen(connection, "before_cursor_execute", note)
+        rows = store.messages.within(connection)
+        rows.page(ALICE, Range(peer=BOB, after=1), limit=9)
+        rows.page(ALICE, Range(after=1), limit=9)
+        rows.count(ALICE, Range(), up_to=9)
+        rows.waiting(ALICE, after=0, limit=9)
+        event.remove(connection, "before_cursor_execute", note)
+
+    await store.read(explain)
+    by_peer, by_key, counting, waiting = plans
+    assert "message_by_peer (owner=? AND peer=? AND archived=? AND id>?)" in by_peer
+    assert "PRIMARY KEY (owner=? AND id>?)" in by_key
+    assert "COVERING INDEX message_by_peer (owner=?)" in counting
+    assert "message_waiting (owner=? AND id>?)" in waiting
+    assert not any("TEMP B-TREE" in plan for plan in plans)
