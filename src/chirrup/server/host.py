@@ -194,7 +194,7 @@ class Host:
 
     def end_sessions(self, local: str, *, spare: Session | None = None) -> None:
         """Close every stream of an account that is no more (RFC 6120 §4.9.3.12), but that of `spare`."""
-        account = self.accounts.get(local)
+        account = self.accounts.pop(local, None)  # what can't be delivered any more isn't kept for it either
         for session in list(account.sessions.values()) if account else ():
             if session is not spare:
                 session.wire.fail(StreamError("not-authorized", "the account was removed"))

@@ -29,6 +29,7 @@ from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
 from chirrup.server.account import Account
 from chirrup.server.limits import network
+from chirrup.server.redelivery import Redelivery
 from chirrup.server.router import bounce
 from chirrup.server.session import Origin, Session
 
@@ -41,6 +42,7 @@ __all__ = [
     "Identity",
     "Module",
     "Origin",
+    "Redelivery",
     "Request",
     "Session",
     "Settings",

@@ -21,6 +21,7 @@ from chirrup.core.xml import CLIENT, STREAMS, Element
 from chirrup.server.router import bounce
 
 if TYPE_CHECKING:
+    from chirrup.server.account import Account
     from chirrup.server.host import Host
     from chirrup.server.session import Session
 
@@ -33,7 +34,8 @@ _LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, e
 
 class Redelivery:
     """The origin of a stanza that comes a second time, because the session that was given it ended without saying that
-    it was there. It may have been archived and copied at the first time."""
+    it was there. It has been archived and copied at the first time, if it was to be; where it was archived it carries
+    the account's own `<stanza-id/>`."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -94,6 +96,27 @@ def _redeliver(session: Session, stanza: Element, stamp: float, origin: Redelive
     if stanza.child("delay", _DELAY) is None:
         moment = format_datetime(datetime.fromtimestamp(stamp, UTC))
         stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=moment))
-    waiting = host.receive(stanza, account.jid, sender, origin)
-    if waiting is not None:
-        host.server.spawn(waiting)
+    if host.accounts.get(account.jid.local) is account:
+        _deliver(account, stanza, origin)
+    else:
+        bounce(stanza, origin, StanzaError("service-unavailable"))
+
+
+def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
+    """As `delivery.message` does for a bare JID, but that nobody gets a copy: those who wanted one had it."""
+    hooks = account.host.hooks
+    for handler in hooks.message_in:
+        if handler(account, stanza, account.jid, origin):
+            return
+    kind = stanza.get("type", "normal")
+    if kind in ("chat", "normal", "headline"):
+        receivers = account.non_negative if kind == "headline" else account.most_available
+        written = stanza.to_bytes() if receivers else b""
+        for session in receivers:
+            session.write(written)
+        if receivers or kind == "headline":
+            return
+        for keep in hooks.message_unclaimed:
+            if keep(account, stanza, account.jid, origin):
+                return
+    bounce(stanza, origin, StanzaError("service-unavailable"))

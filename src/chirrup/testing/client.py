@@ -6,14 +6,17 @@ import asyncio
 import secrets
 import ssl
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Self, cast
 
 from chirrup.core.errors import StreamError
+from chirrup.core.features import ClientFeature
 from chirrup.core.framing import farewell
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.stanza import read_stream_error
 from chirrup.core.stream import (
+    CLIENT_FEATURES,
     AuthFailed,
     BindRefused,
     ClientPolicy,
@@ -63,9 +66,13 @@ class TestClient:
         context = client_context(verify=False) if direct_tls else None
         return cls(*await asyncio.open_connection(address, port, ssl=context, limit=1 << 20))
 
-    async def log_in(self, policy: ClientPolicy, domain: str) -> None:
+    async def log_in(
+        self, policy: ClientPolicy, domain: str, features: Sequence[Callable[[], ClientFeature]] = CLIENT_FEATURES
+    ) -> None:
         """Negotiate until the stream is ready. Raises Refused, or the StreamError that ended it."""
-        stream = ClientStream(domain, policy, make_id=_token, make_nonce=_token, security=self._security())
+        stream = ClientStream(
+            domain, policy, make_id=_token, make_nonce=_token, security=self._security(), features=features
+        )
         stream.open()
         events: list[Event] = []
         while True:

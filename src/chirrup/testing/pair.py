@@ -17,6 +17,7 @@ from typing import Any, Final
 from chirrup.core.errors import StreamError
 from chirrup.core.jid import JID
 from chirrup.core.sasl import derive_keys
+from chirrup.core.states import State
 from chirrup.core.stream import (
     AuthFailed,
     BindRefused,
@@ -26,14 +27,19 @@ from chirrup.core.stream import (
     Credentials,
     Event,
     Failed,
+    Granted,
     HostPolicy,
+    Identity,
     NeedIdentity,
     NeedKeys,
     NeedPassword,
+    NeedTokens,
+    NeedUpgrades,
     Opened,
     Ready,
     Security,
     ServerStream,
+    SessionRequest,
     StartTLS,
 )
 
@@ -99,7 +105,8 @@ class Pair:
         self._handshakes = 0
 
     def exchange(self) -> None:
-        """Carry octets both ways and answer questions, until neither end has anything to say."""
+        """Carry octets both ways and answer questions, until neither end has anything to say. What is said to an end
+        that is ready stays with who says it: it is for the program."""
         while self._carry_to_server() | self._carry_to_client():
             self._shake_hands()
 
@@ -114,6 +121,8 @@ class Pair:
     # -- inside
 
     def _carry_to_server(self) -> bool:
+        if self.server.state is State.READY:
+            return False
         data = self.client.take()
         if data:
             self.transcript.append("C: " + data.decode())
@@ -122,6 +131,8 @@ class Pair:
         return bool(data)
 
     def _carry_to_client(self) -> bool:
+        if self.client.state is State.READY:
+            return False
         data = self.server.take()
         if data:
             self.transcript.append("S: " + data.decode())
@@ -170,10 +181,19 @@ class Pair:
                 return server.verified((username, password) == (known.username, known.password))
             case NeedIdentity():
                 return server.verified(False)
+            case NeedTokens():
+                return server.tokens(())
+            case NeedUpgrades():
+                return server.upgrades(())
+            case SessionRequest(identity=identity, bind=bind):
+                return server.granted(Granted(self._resource_of(identity, None), ()) if bind else Granted())
             case BindRequest(resource=resource):
-                account = server.identity.account if server.identity else None
-                return server.bound((account or JID(f"guest@{self._host.domain}")).with_resource(resource or "made-up"))
+                return server.bound(self._resource_of(server.identity, resource))
         return None
+
+    def _resource_of(self, identity: Identity | None, resource: str | None) -> JID:
+        account = identity.account if identity else None
+        return (account or JID(f"guest@{self._host.domain}")).with_resource(resource or "made-up")
 
     def _use(self, event: Event) -> list[Event] | None:
         """A client's program that doesn't try again."""

@@ -26,12 +26,13 @@ from chirrup.core.features.resume.elements import (
     Resumed,
     acknowledgement,
     failed,
+    feature,
     read_failed,
     read_handled,
     request,
 )
 from chirrup.core.features.resume.ledger import Ledger
-from chirrup.core.features.resume.server import ResumeRequest, ServerResume
+from chirrup.core.features.resume.server import Refusal, ResumeRequest, Resumption, ServerResume, resumed
 
 XEPS: Final = ((198, "1.6.3", "both ends, with resumption; between servers and their clients"),)
 
@@ -45,15 +46,19 @@ __all__ = [
     "Ledger",
     "Management",
     "NotResumed",
+    "Refusal",
     "Resume",
     "ResumeRequest",
     "Resumed",
+    "Resumption",
     "ServerResume",
     "SessionResumed",
     "acknowledgement",
     "failed",
+    "feature",
     "managed",
     "read_failed",
     "read_handled",
     "request",
+    "resumed",
 ]
