@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from chirrup.core.jid import JID
@@ -16,7 +17,7 @@ D = TypeVar("D")
 class Account:
     """One account of a host while it is in memory, which it is whenever one of its sessions lives."""
 
-    __slots__ = ("_data", "available", "host", "jid", "most_available", "non_negative", "sessions")
+    __slots__ = ("_data", "available", "host", "jid", "most_available", "non_negative", "refuses", "sessions")
 
     def __init__(self, host: Host, jid: JID) -> None:
         self.host = host
@@ -29,6 +30,9 @@ class Account:
         """Those of them whose priority isn't negative."""
         self.most_available: tuple[Session, ...] = ()
         """Those of them that share the highest priority: who receives a message to the bare JID."""
+        self.refuses: Callable[[JID], bool] | None = None
+        """Whether nothing of an address may reach this account, and nothing of the account the address (XEP-0191); None
+        where no address is refused. Set by the module that keeps the list."""
         self._data: dict[type, object] = {}
 
     def put(self, data: object) -> None:

@@ -74,6 +74,9 @@ class Hook(Generic[P, R]):
 account_loading: Final[Hook[[Account], Awaitable[None]]] = Hook(
     "account_loading", "An account comes into memory: load what will be needed of it. async"
 )
+address_reported: Final[Hook[[Account, JID, Element], None]] = Hook(
+    "address_reported", "An account has blocked an address and reports it (XEP-0377): the address, and the <report/>."
+)
 account_removed: Final[Hook[[Account], Awaitable[None] | None]] = Hook(
     "account_removed", "An account is about to be removed, its data still there: tell others. async"
 )

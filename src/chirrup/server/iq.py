@@ -81,6 +81,9 @@ class IQs:
             account = self._host.accounts.get(to.local)
             if account is None:
                 return self._receive_for(handler, mark, stanza, payload, to, sender, origin, session)
+            if account.refuses is not None and account.refuses(sender):
+                bounce(stanza, origin, StanzaError("service-unavailable"))
+                return None
         else:
             account = None
         return self._call(handler, mark, stanza, payload, to, sender, origin, session, account)
@@ -115,7 +118,8 @@ class IQs:
         session: Session | None,
     ) -> None:  # fmt: skip
         account = await self._host.load(to.local)
-        if account is None and not mark.even_missing:
+        refused = account is not None and account.refuses is not None and account.refuses(sender)
+        if refused or (account is None and not mark.even_missing):
             raise StanzaError("service-unavailable")
         waiting = self._call(handler, mark, stanza, payload, to, sender, origin, session, account)
         if waiting is not None:

@@ -32,6 +32,7 @@ DEFAULT: Final = (
     "private_storage",
     "contact_addresses",
     "carbons",
+    "blocking",
     "caps",
 )
 """The modules that a host has unless its configuration says otherwise."""

@@ -108,12 +108,14 @@ class Presence(Module):
         own = written.to(written_to(account.jid))
         for mine in account.available:
             mine.write(own)
-        audience = account.get(Roster).subscribers
+        audience = _open_to(account, account.get(Roster).subscribers)
         accounts = self.host.accounts
         head, tail = written.head, written.tail
         for local, attribute, jid in audience.local:
             contact = accounts.get(local)
             if contact is None or not contact.available:
+                continue
+            if contact.refuses is not None and contact.refuses(session.jid):
                 continue
             if self._others and not self._passes(contact, stanza, jid, session.jid):
                 continue
@@ -140,10 +142,12 @@ class Presence(Module):
         for other in account.available:
             if other is not session:
                 session.write(_written(other).to(own))
-        contributors: Audience = account.get(Roster).contributors
+        contributors = _open_to(account, account.get(Roster).contributors)
         for local, _, jid in contributors.local:
             contact = self.host.accounts.get(local)
             if contact is None or not contact.available:
+                continue
+            if contact.refuses is not None and contact.refuses(account.jid):
                 continue
             probe = _presence("probe", account.jid, jid)
             if self._others and not self._passes(contact, probe, jid, account.jid):
@@ -152,6 +156,8 @@ class Presence(Module):
                 self.host.send(_presence("unsubscribed", jid, account.jid))
                 continue
             for source in contact.available:
+                if account.refuses is not None and account.refuses(source.jid):
+                    continue
                 if self._others and not self._passes(account, _shown(source), account.jid, source.jid):
                     continue
                 session.write(_written(source).to(own))
@@ -264,6 +270,15 @@ def _reached(session: Session, entity: JID) -> bool:
 
 def _directed(session: Session) -> Directed | None:
     return session.data.get(Directed)  # type: ignore[return-value]
+
+
+def _open_to(account: Account, audience: Audience) -> Audience:
+    """Those to whom, and from whom, an account lets presence pass."""
+    refuses = account.refuses
+    if refuses is None:
+        return audience
+    local = tuple(contact for contact in audience.local if not refuses(contact[2]))
+    return Audience(local, tuple(jid for jid in audience.remote if not refuses(jid)))
 
 
 def _written(session: Session) -> Written:

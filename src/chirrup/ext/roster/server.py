@@ -106,7 +106,8 @@ class Rosters(Module):
         account = session.account
         roster = account.get(Roster)
         for contact in roster.requests:
-            session.write(contact.request.encode())
+            if account.refuses is None or not account.refuses(contact.jid):
+                session.write(contact.request.encode())
         if len(account.available) > 1:
             return
         for contact in roster.contacts:
