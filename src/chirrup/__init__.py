@@ -9,37 +9,68 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from chirrup.core.errors import ChirrupError, ConfigError, StanzaError, StoreError, StreamError
+    from chirrup.client.client import Client
+    from chirrup.client.oneshot import send
+    from chirrup.client.stanzas import IQ, Message, Presence
+    from chirrup.client.states import ConnectionState
+    from chirrup.core.errors import (
+        AuthenticationError,
+        ChirrupError,
+        ConfigError,
+        DeadlineError,
+        NetworkError,
+        StanzaError,
+        StoreError,
+        StreamError,
+    )
     from chirrup.core.jid import JID
     from chirrup.core.xml import Element
     from chirrup.server.app import Server
     from chirrup.server.config import Config
 
 __all__ = [
+    "IQ",
     "JID",
+    "AuthenticationError",
     "ChirrupError",
+    "Client",
     "Config",
     "ConfigError",
+    "ConnectionState",
+    "DeadlineError",
     "Element",
+    "Message",
+    "NetworkError",
+    "Presence",
     "Server",
     "StanzaError",
     "StoreError",
     "StreamError",
     "__version__",
+    "send",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES: Final = {
+    "IQ": "chirrup.client.stanzas",
     "JID": "chirrup.core.jid",
+    "AuthenticationError": "chirrup.core.errors",
     "ChirrupError": "chirrup.core.errors",
+    "Client": "chirrup.client.client",
     "Config": "chirrup.server.config",
     "ConfigError": "chirrup.core.errors",
+    "ConnectionState": "chirrup.client.states",
+    "DeadlineError": "chirrup.core.errors",
     "Element": "chirrup.core.xml",
+    "Message": "chirrup.client.stanzas",
+    "NetworkError": "chirrup.core.errors",
+    "Presence": "chirrup.client.stanzas",
     "Server": "chirrup.server.app",
     "StanzaError": "chirrup.core.errors",
     "StoreError": "chirrup.core.errors",
     "StreamError": "chirrup.core.errors",
+    "send": "chirrup.client.oneshot",
 }
 
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chirrup.core.jid import JID
 from chirrup.core.sasl import derive_keys
@@ -16,6 +16,9 @@ from chirrup.server.app import Server
 from chirrup.server.auth import ALGORITHMS
 from chirrup.server.config import Config
 from chirrup.testing.client import TestClient
+
+if TYPE_CHECKING:
+    from chirrup.client.client import Client
 
 PASSWORD = "secret"
 """The password of accounts that are made without one."""
@@ -62,6 +65,17 @@ class TestServer:
             await client.settle()
             client.received.clear()
         return client
+
+    async def sdk(self, jid: str, password: str = PASSWORD, **options: Any) -> Client:
+        """A client of the SDK for that account, which is made if need be; not connected yet. `options` are those of
+        `Client`.
+
+            async with await server.sdk("alice") as alice: …"""
+        from chirrup.client.client import Client
+
+        full = self._jid(jid)
+        await self.add_account(full.bare.text, password)
+        return Client(full, password, **{"host": "127.0.0.1", "port": self.port(), "verify": False, **options})
 
     async def guest(self, domain: str) -> TestClient:
         """A client of an anonymous host."""

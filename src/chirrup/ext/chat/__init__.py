@@ -1,0 +1,1 @@
+"""One-to-one conversations: RFC 6121 §5."""
