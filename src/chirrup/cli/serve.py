@@ -34,7 +34,6 @@ class _Service:
         self._config = config
         self._log = logs.get_logger("chirrup.serve")
         self._server = Server(config)
-        self._stop = asyncio.Event()
         self._reloads: asyncio.Queue[None] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -47,7 +46,7 @@ class _Service:
             with notify.pid_file(self._config.pid_file):
                 await self._announce()
                 reloader = loop.create_task(self._reload_when_asked())
-                await self._stop.wait()
+                await self._server.stop_requested.wait()
                 reloader.cancel()
         finally:
             notify.stopping()
@@ -60,7 +59,7 @@ class _Service:
         asyncio.get_running_loop().remove_signal_handler(number)
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._stop.set()
+        self._server.stop_requested.set()
 
     async def _reload_when_asked(self) -> None:
         while True:

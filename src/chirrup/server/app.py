@@ -44,6 +44,8 @@ class Server:
         self.version = __version__
         self.started: float = self.clock.time()
         """When it started, in seconds since 1970."""
+        self.stop_requested = asyncio.Event()
+        """Set when an administrator asks for the end: whoever runs the server stops it then."""
         self.log = get_logger("chirrup.server")
         self.router = Router()
         self.hosts: dict[str, Host] = {}

@@ -31,6 +31,8 @@ DEFAULT: Final = (
     "vcard",
     "private_storage",
     "contact_addresses",
+    "commands",
+    "administration",
     "carbons",
     "blocking",
     "caps",

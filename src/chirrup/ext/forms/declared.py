@@ -123,7 +123,9 @@ class _Question:
         """The answer. PayloadError where there is none that fits."""
         values = form.values(self.var)
         if not self.several:
-            values = tuple([value for value in values[:1] if value.strip()])
+            values = values[:1]
+        if self.kind != "text-multi":  # where an empty line is one
+            values = tuple([value for value in values if value.strip()])
         if not values:
             if self.required:
                 raise PayloadError(f"{self._shown} is missing")
