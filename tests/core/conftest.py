@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from chirrup.core import accelerator, parser, reader, writing, xml
 from chirrup.core.errors import StreamError
+from chirrup.core.features.upgrade import Upgrade
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
-from chirrup.core.sasl import derive_keys
+from chirrup.core.sasl import KnownToken, derive_keys
 from chirrup.core.stanza import read_stream_error
 from chirrup.core.stream import (
     BindRequest,
@@ -20,14 +23,19 @@ from chirrup.core.stream import (
     ClientStream,
     Credentials,
     Event,
+    Granted,
     HostPolicy,
     NeedIdentity,
     NeedKeys,
     NeedPassword,
+    NeedTokens,
+    NeedUpgrades,
     Opened,
     Security,
     ServerStream,
+    SessionRequest,
     StartTLS,
+    Token,
 )
 from chirrup.core.xml import Element
 
@@ -96,6 +104,10 @@ class Service(Program):
         super().__init__(stream)
         self.policy = policy
         self.answers = answers or {}
+        self.tokens: tuple[KnownToken, ...] = ()
+        """Those that every client may have."""
+        self.results: tuple[Element, ...] = ()
+        """What is said in `<bound/>`."""
 
     def answer(self, event: Event) -> list[Event] | None:
         stream = self.stream
@@ -113,10 +125,25 @@ class Service(Program):
                 return stream.verified((username, password) == (USER, PASSWORD))
             case NeedIdentity(authzid):
                 return stream.verified(authzid in ("", *stream.security.identities))
+            case NeedTokens():
+                return stream.tokens(self.tokens)
+            case NeedUpgrades(algorithms=algorithms):
+                return stream.upgrades([Upgrade(name, b"salt for " + name.encode(), 4096) for name in algorithms])
+            case SessionRequest():
+                return stream.granted(self.grant(event))
             case BindRequest(resource):
                 account = stream.identity.account or JID(f"anonymous@{HOST}")
                 return stream.bound(account.with_resource(resource or "made-up"))
         return None
+
+    def grant(self, request: SessionRequest) -> Granted:
+        """A resource to who wants one, and a token."""
+        token = Token(request.wants_token, "s3cr3t", "2030-01-01T00:00:00Z") if request.wants_token else None
+        if request.bind is None:
+            return Granted(token=token)
+        account = request.identity.account or JID(f"anonymous@{HOST}")
+        jid = account.with_resource(f"{request.bind.tag}/made-up".strip("/"))
+        return Granted(jid, self.results, token=token)
 
     def greet(self, **attributes: str | None) -> str:
         """Open a stream as a client does; `None` leaves an attribute of the header out."""
@@ -254,3 +281,17 @@ def header_fixture() -> Callable[..., str]:
 def read_fixture() -> Callable[[str], Said]:
     """Reads what one end sent."""
     return read
+
+
+@pytest.fixture(scope="module", params=["Python", "compiled"])
+def form(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both forms of reading and writing XML, one after the other."""
+    form: str = request.param
+    if form == "compiled" and accelerator.FORM != form:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("the compiled form isn't built")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser, "Reader", accelerator.reader.Reader if form == "compiled" else reader.Reader)
+        writer = accelerator.writer if form == "compiled" else writing
+        patch.setattr(xml, "write", writer.write)
+        patch.setattr(xml, "write_again", writer.write_again)
+        yield form

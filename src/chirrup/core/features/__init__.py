@@ -78,7 +78,7 @@ class HostPolicy:
     confirm_offers: bool = True
     """Whether SCRAM tells clients once more what they were offered, so that they notice if somebody changed it
     (XEP-0474)."""
-    sasl2: bool = True
+    sasl2: bool = False
     """Whether the profile of XEP-0388 is offered too, where there is TLS."""
     bind_inline: tuple[str, ...] = ()
     """Namespaces of what can be switched on while a resource is bound (XEP-0386)."""

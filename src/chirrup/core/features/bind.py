@@ -30,6 +30,8 @@ class Bound(Event):
     """The server has said which full JID the client has."""
 
     jid: JID
+    inline: tuple[Element, ...] = ()
+    """What the server said of that which was to be switched on at once (XEP-0386); archive metadata, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ stream by `framing.farewell`, and drops this object with all that it remembers.
 
 from __future__ import annotations
 
-from chirrup.core.features import ClientPolicy, Credentials, Event, HostPolicy, Identity, Security
+from chirrup.core.features import ClientPolicy, Credentials, Event, HostPolicy, Identity, Security, Token, UserAgent
 from chirrup.core.features.bind import BindRefused, BindRequest, Bound
 from chirrup.core.features.early import EarlyIQ
 from chirrup.core.features.limits import LimitsSeen
@@ -35,6 +35,13 @@ from chirrup.core.features.sasl import (
     NeedPassword,
     NeedSaltedPassword,
     NeedTokens,
+)
+from chirrup.core.features.sasl2 import (
+    Granted,
+    NeedUpgrades,
+    SessionRequest,
+    TokenReceived,
+    TokenRefused,
 )
 from chirrup.core.features.starttls import StartTLS
 from chirrup.core.stream.base import Closed, Failed, Ready, unexpected
@@ -57,6 +64,7 @@ __all__ = [
     "Event",
     "Failed",
     "FeaturesSeen",
+    "Granted",
     "HostPolicy",
     "Identity",
     "LimitsSeen",
@@ -66,6 +74,7 @@ __all__ = [
     "NeedPassword",
     "NeedSaltedPassword",
     "NeedTokens",
+    "NeedUpgrades",
     "NotResumed",
     "Opened",
     "Ready",
@@ -73,7 +82,12 @@ __all__ = [
     "Security",
     "SeeOtherHost",
     "ServerStream",
+    "SessionRequest",
     "SessionResumed",
     "StartTLS",
+    "Token",
+    "TokenReceived",
+    "TokenRefused",
+    "UserAgent",
     "unexpected",
 ]

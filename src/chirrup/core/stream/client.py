@@ -12,6 +12,7 @@ from chirrup.core.features.bind import ClientBind
 from chirrup.core.features.early import EarlyIQ
 from chirrup.core.features.limits import ClientLimits
 from chirrup.core.features.sasl import ClientSASL
+from chirrup.core.features.sasl2 import ClientSASL2
 from chirrup.core.features.session import ClientSession
 from chirrup.core.features.starttls import ClientStartTLS
 from chirrup.core.framing import TCP_FRAMING, Framing
@@ -25,6 +26,7 @@ from chirrup.core.xml import STREAMS, XML_LANG, Element
 CLIENT_FEATURES: Final[tuple[Callable[[], ClientFeature], ...]] = (
     ClientLimits,
     ClientStartTLS,
+    ClientSASL2,
     ClientSASL,
     ClientBind,
     ClientSession,

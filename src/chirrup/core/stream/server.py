@@ -13,8 +13,10 @@ from chirrup.core.features.early import ServerEarlyIQ
 from chirrup.core.features.limits import ServerLimits
 from chirrup.core.features.resume.server import Refusal, Resumption, ServerResume
 from chirrup.core.features.sasl import Barred, ServerSASL
+from chirrup.core.features.sasl2 import Granted, ServerSASL2
 from chirrup.core.features.session import ServerSession
 from chirrup.core.features.starttls import ServerStartTLS
+from chirrup.core.features.upgrade import Upgrade
 from chirrup.core.framing import TCP_FRAMING, Framing
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
@@ -26,6 +28,7 @@ from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 SERVER_FEATURES: Final[tuple[Callable[[], ServerFeature], ...]] = (
     ServerStartTLS,
     ServerEarlyIQ,
+    ServerSASL2,
     ServerSASL,
     ServerBind,
     ServerResume,
@@ -109,8 +112,16 @@ class ServerStream(Stream):
         """Answer `NeedTokens`; `barred` as for `keys`."""
         return self.answer(tuple(tokens) if barred is None else Barred(tuple(tokens), barred))
 
+    def upgrades(self, upgrades: Iterable[Upgrade]) -> list[Event]:
+        """Answer `NeedUpgrades`: the keys to ask for."""
+        return self.answer(tuple(upgrades))
+
+    def granted(self, granted: Granted) -> list[Event]:
+        """Answer `SessionRequest`."""
+        return self.answer(granted)
+
     def reject(self, error: SASLError) -> list[Event]:
-        """Answer `NeedKeys`, `NeedPassword` or `NeedIdentity` with another failure than the usual one."""
+        """Answer any question about credentials, or `SessionRequest`, with another failure than the usual one."""
         return self.answer(error)
 
     def bound(self, jid: JID) -> list[Event]:
