@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from chirrup.testing import TestClient, TestServer
+from chirrup.core.features import ClientFeature, ClientSide
+from chirrup.core.states import Outcome
+from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
+from chirrup.core.xml import Element
+from chirrup.server.session import Session
+from chirrup.testing import PASSWORD, TestClient, TestServer
+
+SM = "urn:xmpp:sm:3"
 
 HEADER = (
     "<?xml version='1.0'?><stream:stream to='{domain}' version='1.0' xmlns='jabber:client'"
@@ -90,3 +97,85 @@ def module(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
         return {"modules_folder": str(folder), "hosts": {"localhost": {"modules_enabled": ["under_test"]}}}
 
     return write
+
+
+class Back(ClientFeature):
+    """Asks for a former session by what it is told, whatever that is, and binds a resource where that fails."""
+
+    takes = frozenset({("resumed", SM), ("failed", SM)})
+
+    def __init__(self, previd: str, h: object, jid: str) -> None:
+        self.previd, self.h, self.jid = previd, h, jid
+        self.answer = Element("nothing")
+
+    def begin(self, stream: ClientSide, features: Element) -> Outcome | None:
+        if features.child("sm", SM) is None:
+            return None
+        stream.write(Element("resume", SM, previd=self.previd, h=self.h))
+        return Outcome.TURN
+
+    def handle(self, stream: ClientSide, element: Element) -> Outcome:
+        self.answer = element
+        if element.name == "failed":
+            return Outcome.NEXT
+        stream.jid = self.jid
+        return Outcome.DONE
+
+
+class Managers:
+    """Clients of a server with stream management, which count nothing themselves."""
+
+    def __init__(self, server: TestServer) -> None:
+        self.server = server
+        self._other: TestClient | None = None
+
+    async def client(self, jid: str, *, presence: bool = True, **attributes: object) -> tuple[TestClient, Element]:
+        """One that has it switched on, and the server's answer to that; resumable unless `attributes` say otherwise."""
+        client = await self.server.client(jid)
+        client.send(Element("enable", SM, **{"resume": "1", **attributes}))
+        enabled = await client.receive()
+        if presence:
+            client.send("<presence/>")
+            assert (await client.receive()).name == "presence"
+        return client, enabled
+
+    async def back(self, jid: str, previd: str, h: object, *, password: str = PASSWORD) -> tuple[TestClient, Element]:
+        """One that comes back, and the server's answer."""
+        local = jid.partition("@")[0].partition("/")[0]
+        client = await self.server.raw()
+        back = Back(previd, h, f"{local}@localhost/{jid.partition('/')[2]}")
+        policy = ClientPolicy(Credentials(local, password), tls_required=False)
+        await client.log_in(policy, "localhost", [*CLIENT_FEATURES[:3], lambda: back, *CLIENT_FEATURES[3:]])
+        return client, back.answer
+
+    def session(self, jid: str) -> Session | None:
+        local, _, resource = jid.partition("/")
+        account = self.server.server.hosts["localhost"].accounts.get(local)
+        return account.sessions.get(resource) if account else None
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the server work until that is so."""
+        self._other = self._other or await self.server.client("bystander")
+        async with asyncio.timeout(10):
+            while not condition():
+                await self._other.settle()
+
+    async def cut(self, client: TestClient) -> Session:
+        """Cut a connection; the session that is left, once the server knows."""
+        session = self.session(f"{client.jid.local}/{client.jid.resource}")
+        assert session is not None
+        client.drop()
+        await self.until(lambda: session.detached)
+        return session
+
+
+@pytest.fixture
+def managers(chirrup_server: Callable[..., Any]) -> Callable[..., Any]:
+    """`async with managers(settings, clock=…) as they:` is a server whose clients have stream management."""
+
+    @asynccontextmanager
+    async def make(settings: dict[str, Any] | None = None, **options: Any) -> AsyncIterator[Managers]:
+        async with chirrup_server(settings, **options) as server:
+            yield Managers(server)
+
+    return make

@@ -1,0 +1,450 @@
+"""Sessions that outlive their connection (XEP-0198 §5): cut anywhere, resumed by whoever may, and over at some time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from chirrup.core.errors import StreamError
+from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
+from chirrup.core.xml import Element
+from chirrup.testing import PASSWORD, FakeClock
+
+SM = "urn:xmpp:sm:3"
+STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+R = f"<r xmlns='{SM}'/>"
+GONE = Element("failed", SM, Element("item-not-found", STANZAS))
+
+GATE = """
+import asyncio
+from chirrup.server.module import Module, iq_get
+from chirrup.server import hooks
+
+class Gate(Module):
+    "Keeps those who ask until it is opened, and writes down what it hears of sessions."
+
+    async def start(self):
+        self.gate = asyncio.Event()
+        self.heard = []
+
+    @iq_get(("wait", "urn:test"))
+    async def wait(self, request):
+        await self.gate.wait()
+
+    @hooks.session_detached()
+    def detached(self, session):
+        self.heard.append("detached")
+
+    @hooks.session_resumed()
+    def resumed(self, session):
+        self.heard.append("resumed")
+
+    @hooks.session_closed()
+    def closed(self, session):
+        self.heard.append(f"closed {session.jid.resource}")
+"""
+WAIT = "<iq type='get' id='wait' to='localhost'><wait xmlns='urn:test'/></iq>"
+
+
+def gate_of(server):
+    return next(m for m in server.server.hosts["localhost"].modules.values() if m.name() == "under_test")
+
+
+def a(h):
+    return f"<a xmlns='{SM}' h='{h}'/>"
+
+
+def message(to, text, kind="chat"):
+    return f"<message to='{to}' type='{kind}' id='{text}'><body>{text}</body></message>"
+
+
+async def texts(client, count):
+    """The bodies of so many stanzas, or their names."""
+    received = [await client.receive() for _ in range(count)]
+    return [element.child_text("body") or element.name for element in received]
+
+
+async def test_a_session_goes_on_where_it_was(managers, module):
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob/desk", presence=True)
+        bob.send(message(alice.jid, "1") + message(alice.jid, "2"))
+        assert await texts(alice, 2) == ["1", "2"]
+        alice.send(message(bob.jid, "from alice"))
+        assert await texts(bob, 1) == ["from alice"]
+        session = await they.cut(alice)
+        bob.send(message(alice.jid, "3") + message("alice@localhost", "4"))
+        await bob.settle()
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 2)
+        assert resumed == Element("resumed", SM, previd=enabled.get("id"), h=2)
+        assert await texts(again, 4) == ["2", "3", "4", "r"]
+        assert they.session("alice/sofa") is session
+        assert not session.detached
+        assert session.presence is not None
+        again.send(a(5) + message(bob.jid, "5") + R)
+        assert await again.receive() == Element("a", SM, h=3)
+        assert await texts(bob, 1) == ["5"]
+        assert not bob.received  # nobody was told that alice had been away
+        await they.until(lambda: not session.management.queue)
+        assert gate_of(they.server).heard == ["detached", "resumed"]
+
+
+async def test_a_session_goes_on_twice(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob")
+        for number in range(3):
+            await they.cut(alice)
+            bob.send(message("alice@localhost", str(number)))
+            await bob.settle()
+            alice, resumed = await they.back("alice/sofa", enabled.get("id"), 1 + number)
+            assert resumed.name == "resumed"
+            assert await texts(alice, 2) == [str(number), "r"]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<",
+        "<message to='bob@localhost/desk' ty",
+        "<message to='bob@localhost/desk' type='chat'>",
+        "<message to='bob@localhost/desk' type='chat'><body>never wh",
+        "<message to='bob@localhost/desk' type='chat'><body>never whole</body></message",
+        "<r xmlns='urn:xmpp:sm:",
+        "\N{SNOWMAN}".encode()[:2],
+    ],
+)
+async def test_a_cut_in_the_middle_of_a_stanza(managers, piece):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob/desk")
+        alice.send(message(bob.jid, "whole"))
+        alice.send(piece)
+        assert await texts(bob, 1) == ["whole"]
+        await they.cut(alice)
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert resumed.get("h") == "2"
+        again.send(message(bob.jid, "again"))
+        assert await texts(bob, 1) == ["again"]
+
+
+async def test_a_cut_in_the_middle_of_coming_back(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        session = await they.cut(alice)
+        client = await they.server.raw()
+        policy = ClientPolicy(Credentials("alice", PASSWORD), tls_required=False)
+        await client.log_in(policy, "localhost", CLIENT_FEATURES[:3])
+        client.send(f"<resume xmlns='{SM}' previd='{enabled.get('id')}' h='")
+        client.drop()
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert resumed.name == "resumed"
+        assert they.session("alice/sofa") is session
+        await again.settle()
+
+
+async def test_a_cut_right_behind_the_request(managers):
+    """The session waits on, whether or not it had been given to the connection."""
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        session = await they.cut(alice)
+        for _ in range(5):
+            again, _ = await they.back("alice/sofa", enabled.get("id"), 1)
+            again.drop()
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert resumed.name == "resumed"
+        assert they.session("alice/sofa") is session
+        await again.settle()
+
+
+async def test_a_stream_that_the_server_takes_for_alive(managers, module):
+    """XEP-0198 §5: the old stream is closed with a conflict."""
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob")
+        bob.send(message(alice.jid, "1"))
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert resumed.name == "resumed"
+        assert await texts(again, 2) == ["1", "r"]
+        with pytest.raises(StreamError, match="conflict"):
+            while True:
+                await alice.receive()
+        alice.send(message(bob.jid, "too late"))
+        await again.settle()
+        await bob.settle()
+        assert not bob.received
+        assert gate_of(they.server).heard == ["detached", "resumed"]
+
+
+async def test_two_at_once(managers, module):
+    """The later one wins, the first gets a conflict."""
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        alice.send(WAIT)
+        session = they.session("alice/sofa")
+        await they.until(lambda: session.management.handled == 2)
+        await they.cut(alice)
+        first = asyncio.create_task(they.back("alice/sofa", enabled.get("id"), 1))
+        await they.until(lambda: len(they.server.server.hosts["localhost"].resumable._claims) == 1)
+        claim = they.server.server.hosts["localhost"].resumable._claims[enabled.get("id")]
+        second = asyncio.create_task(they.back("alice/sofa", enabled.get("id"), 1))
+        with pytest.raises(StreamError, match="conflict"):
+            await first
+        assert they.server.server.hosts["localhost"].resumable._claims[enabled.get("id")] != claim
+        assert not second.done()
+        gate_of(they.server).gate.set()
+        again, resumed = await second
+        assert resumed.get("h") == "2"
+        assert (await again.receive()).get("id") == "wait"
+        assert they.session("alice/sofa") is session
+
+
+async def test_what_was_not_processed_yet_counts_when_it_is(managers, module):
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob/desk")
+        alice.send(WAIT + message(bob.jid, "behind"))
+        session = they.session("alice/sofa")
+        await they.until(lambda: session._queue)
+        await they.cut(alice)
+        back = asyncio.create_task(they.back("alice/sofa", enabled.get("id"), 1))
+        await they.until(lambda: they.server.server.hosts["localhost"].resumable._claims)
+        assert not back.done()
+        gate_of(they.server).gate.set()
+        again, resumed = await back
+        assert resumed.get("h") == "3"
+        assert (await again.receive()).get("id") == "wait"
+        assert await texts(bob, 1) == ["behind"]
+
+
+async def test_a_session_that_ends_while_somebody_waits_for_it(managers, module):
+    clock = FakeClock()
+    async with managers(module(GATE), clock=clock) as they:
+        alice, enabled = await they.client("alice/sofa")
+        alice.send(WAIT)
+        await they.until(lambda: they.session("alice/sofa").management.handled == 2)
+        await they.cut(alice)
+        back = asyncio.create_task(they.back("alice/sofa", enabled.get("id"), 1))
+        await they.until(lambda: they.server.server.hosts["localhost"].resumable._claims)
+        they.session("alice/sofa").expire()
+        again, failed = await back
+        assert failed == GONE  # and how much was handled can't be told
+        await again.settle()
+        gate_of(they.server).gate.set()
+
+
+# -- who may not
+
+
+async def test_somebody_elses_session(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        await they.server.add_account("mallory")
+        mallory, failed = await they.back("mallory/x", enabled.get("id"), 1)
+        assert failed == GONE
+        assert mallory.jid.local == "mallory"
+        session = await they.cut(alice)
+        _, failed = await they.back("mallory/x", enabled.get("id"), 1)
+        assert failed == GONE
+        session.end()
+        _, failed = await they.back("mallory/x", enabled.get("id"), 1)
+        assert failed == GONE
+        _, failed = await they.back("alice/x", enabled.get("id"), 1)
+        assert failed.get("h") == "1"
+
+
+@pytest.mark.parametrize("previd", ["", "made-up", "x" * 4000, "&lt;&amp;'"])
+async def test_a_session_that_never_was(managers, previd):
+    async with managers() as they:
+        await they.server.add_account("alice")
+        alice, failed = await they.back("alice/sofa", previd, 0)
+        assert failed == GONE
+        await alice.settle()
+
+
+async def test_a_session_that_cannot_be_resumed(managers):
+    async with managers() as they:
+        alice, _ = await they.client("alice/sofa", resume="false")
+        alice.drop()
+        await they.until(lambda: they.session("alice/sofa") is None)
+        _, failed = await they.back("alice/sofa", "", 0)
+        assert failed == GONE
+
+
+async def test_more_than_was_sent(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        session = await they.cut(alice)
+        with pytest.raises(StreamError, match="undefined-condition") as caught:
+            await they.back("alice/sofa", enabled.get("id"), 5)
+        assert caught.value.app_attributes == {"h": "5", "send-count": "1"}
+        assert they.session("alice/sofa") is session
+        _, resumed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert resumed.name == "resumed"
+
+
+async def test_less_than_was_acknowledged(managers):
+    """What the client lacks is gone: it is better off with a new session than with a hole in this one."""
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        alice.send(a(1))
+        await they.until(lambda: they.session("alice/sofa").management.acknowledged == 1)
+        await they.cut(alice)
+        _, failed = await they.back("alice/sofa", enabled.get("id"), 0)
+        assert failed == GONE
+
+
+async def test_a_session_that_took_leave(managers, module):
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        await alice.close()
+        await they.until(lambda: they.session("alice/sofa") is None)
+        again, failed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert failed.get("h") == "1"
+        again.drop()
+        assert "detached" not in gate_of(they.server).heard
+
+
+async def test_a_session_that_takes_leave_and_is_cut_before_its_answers(managers, module):
+    async with managers(module(GATE)) as they:
+        alice, enabled = await they.client("alice/sofa")
+        alice.send(WAIT + "</stream:stream>")
+        await they.until(lambda: they.session("alice/sofa").closing)
+        _, failed = await they.back("alice/x", enabled.get("id"), 1)
+        assert failed == GONE
+        alice.drop()
+        await they.until(lambda: they.session("alice/sofa") is None)
+        gate_of(they.server).gate.set()
+
+
+async def test_a_stream_that_ended_with_an_error(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        alice.send("<message from='mallory@localhost'/>")
+        with pytest.raises(StreamError, match="invalid-from"):
+            await alice.receive()
+        _, failed = await they.back("alice/sofa", enabled.get("id"), 1)
+        assert failed.name == "failed"
+
+
+# -- for how long
+
+
+async def test_the_time_is_over(managers, module):
+    clock = FakeClock()
+    async with managers(module(GATE), clock=clock) as they:
+        alice, enabled = await they.client("alice/sofa", max=100)
+        session = await they.cut(alice)
+        clock.advance(99)
+        assert they.session("alice/sofa") is session
+        alice, _ = await they.back("alice/sofa", enabled.get("id"), 1)
+        clock.advance(2)
+        await alice.settle()
+        await they.cut(alice)
+        clock.advance(100)
+        assert they.session("alice/sofa") is None
+        assert gate_of(they.server).heard[-1] == "closed sofa"
+        _, failed = await they.back("alice/sofa", enabled.get("id"), 2)
+        assert failed == Element("failed", SM, Element("item-not-found", STANZAS), h=2)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"unacknowledged_stanzas": 10}, {"unacknowledged_bytes": 5_000}, {"unacknowledged_stanzas": 0}]
+)
+async def test_too_much_waits(managers, limits):
+    async with managers({"limits": limits}) as they:
+        alice, _ = await they.client("alice/sofa")
+        bob = await they.server.client("bob")
+        alice.drop()
+        for number in range(30):
+            bob.send(message("alice@localhost", f"{number}-{'x' * 500}"))
+        await bob.settle()
+        await they.until(lambda: they.session("alice/sofa") is None)
+        again = await they.server.client("alice/sofa")
+        again.send("<presence/>")
+        received = [await again.receive() for _ in range(31)]
+        bodies = [element.child_text("body") for element in received if element.name == "message"]
+        assert [body.partition("-")[0] for body in bodies] == [str(number) for number in range(30)]
+
+
+@pytest.mark.parametrize("conflict", ["replace", "refuse", "rename"])
+async def test_its_resource_is_taken(managers, conflict):
+    """By the same client, most likely, which couldn't come back."""
+    async with managers({"limits": {"resource_conflict": conflict}}) as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob")
+        session = await they.cut(alice)
+        bob.send(message(alice.jid, "1"))
+        await bob.settle()
+        again = await they.server.client("alice/sofa")
+        assert again.jid.resource == "sofa"
+        assert they.session("alice/sofa") is not session
+        again.send("<presence/>")
+        assert await texts(again, 2) == ["presence", "1"]
+        _, failed = await they.back("alice/x", enabled.get("id"), 1)
+        assert failed.name == "failed"
+
+
+async def test_those_who_are_away_make_room(managers):
+    clock = FakeClock()
+    async with managers({"limits": {"resources_per_account": 3}}, clock=clock) as they:
+        clients = [(await they.client(f"alice/{name}"))[0] for name in "abc"]
+        for client in (clients[1], clients[0]):
+            await they.cut(client)
+            clock.advance(1)
+        await they.server.client("alice/d")
+        assert set(they.server.server.hosts["localhost"].accounts["alice"].sessions) == {"a", "c", "d"}
+
+
+async def test_an_account_that_is_removed_leaves_nothing(managers):
+    async with managers() as they:
+        alice, _ = await they.client("alice/sofa")
+        bob = await they.server.client("bob")
+        await they.cut(alice)
+        bob.send(message(alice.jid, "secret"))
+        await bob.settle()
+        await they.server.server.hosts["localhost"].remove_account("alice")
+        assert (await bob.receive()).get("type") == "error"
+        await they.until(lambda: not they.server.server._tasks)
+        await they.server.add_account("alice", "another")
+        again = await they.server.client("alice", "another")
+        again.send("<presence/>")
+        await again.settle()
+        assert [element.name for element in again.received] == ["presence"]
+
+
+# -- what it costs
+
+
+async def test_a_session_whose_client_is_away_keeps_no_connection(managers):
+    async with managers() as they:
+        alice, _ = await they.client("alice/sofa")
+        connection = weakref.ref(they.session("alice/sofa").wire.transport)
+        await they.cut(alice)
+        await they.until(lambda: gc.collect() or connection() is None)
+
+
+async def test_tls_and_all(managers):
+    async with managers() as they:
+        await they.server.add_account("alice")
+        alice = await they.server.client("alice/sofa", tls=True)
+        alice.send(Element("enable", SM, resume="1"))
+        enabled = await alice.receive()
+        await they.cut(alice)
+        again, resumed = await they.back("alice/sofa", enabled.get("id"), 0)
+        assert resumed.name == "resumed"
+        await again.settle()
+
+
+async def test_the_log_says_it(managers, caplog):
+    caplog.set_level("INFO")
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        await they.cut(alice)
+        await they.back("alice/sofa", enabled.get("id"), 1)
+    logged = [record.getMessage() for record in caplog.records]
+    assert any("session detached" in line for line in logged)
+    assert any("session resumed" in line for line in logged)
