@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Each test has a folder of its own to be in, and finds no configuration but what it makes there."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHIRRUP_CONFIG", raising=False)
-    monkeypatch.setattr("chirrup.cli.options.PLACES", (Path("chirrup.toml"),))
+    monkeypatch.setattr("chirrup.cli.which.PLACES", (Path("chirrup.toml"),))
     return tmp_path
 
 

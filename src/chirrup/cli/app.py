@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from chirrup import __version__
-from chirrup.cli.options import ConfigOption, DataOption, load_config
+from chirrup.cli.options import ConfigOption, DataOption
 from chirrup.cli.user import user
+from chirrup.cli.which import load_config
 
 app = typer.Typer(help="An XMPP server.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 check = typer.Typer(help="Find faults before they matter.", no_args_is_help=True)

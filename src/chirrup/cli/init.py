@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
+from chirrup.cli.explanations import explanations
 from chirrup.core.errors import ChirrupError
 from chirrup.server.config import Config, HostConfig, parse
 from chirrup.server.config_errors import dotted
@@ -40,7 +40,7 @@ def render(hosts: Sequence[str], data: Path | None) -> str:
     given = {} if data is None else {"data": str(data)}
     lines += _settings(Config, skip=("hosts", "modules"), given=given)
     lines += _tables(Config, (), skip=("hosts", "modules"))
-    lines += _comment(_describe(Config.model_fields["hosts"]))
+    lines += _comment(explanations(Config)["hosts"])
     lines.append("")
     for name in hosts:
         lines += [f"[{dotted(('hosts', name))}]", *_settings(HostConfig, skip=("modules",))]
@@ -72,12 +72,13 @@ def _settings(model: type[BaseModel], *, skip: Sequence[str] = (), given: dict[s
     """Each setting of a table behind its explanation; commented out unless its value is given."""
     given = given or {}
     inner = {name for name, _ in tables(model)}
+    explained = explanations(model)
     lines: list[str] = []
     for name, info in model.model_fields.items():
         if name in inner or name in skip:
             continue
         value = given.get(name, info.get_default(call_default_factory=True))
-        lines += _comment(_describe(info))
+        lines += _comment(explained.get(name, ""))
         lines += [f"{'' if name in given else '# '}{name} = {toml(value)}", ""]
     return lines
 
@@ -105,10 +106,6 @@ def _modules(host: str) -> list[str]:
         if module.Settings.model_fields:
             lines += [*_comment(module.describe()), f"[modules.{name}]", *_settings(module.Settings)]
     return lines
-
-
-def _describe(info: FieldInfo) -> str:
-    return info.description or ""
 
 
 def _comment(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import uvloop
 
 from chirrup import __version__
 from chirrup.cli import notify
-from chirrup.cli.options import command
+from chirrup.cli.which import command
 from chirrup.core.errors import ChirrupError
 from chirrup.server import logs
 from chirrup.server.app import Server

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from chirrup.cli.options import ConfigOption, DataOption, load_config
+from chirrup.cli.options import ConfigOption, DataOption
+from chirrup.cli.which import load_config
 
 user = typer.Typer(help="Accounts: add, change, remove, look at.", no_args_is_help=True)
 

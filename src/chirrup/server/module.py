@@ -85,7 +85,7 @@ class Addressee(enum.Enum):
 class Settings(BaseModel):
     """The base of a module's settings: pydantic, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 T = TypeVar("T", bound=Payload | Element)

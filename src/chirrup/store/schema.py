@@ -88,13 +88,12 @@ log_entry: Final = Table(
 )
 Index("log_entry_by_owner", log_entry.c.owner, log_entry.c.name, log_entry.c.id)
 Index("log_entry_by_stamp", log_entry.c.name, log_entry.c.stamp)
-# Absent peers and entry ids are NULL and cost nothing here.
+# Absent peers and entry ids are NULL and cost nothing here. So it is on PostgreSQL; to say so would load its dialect.
 _by_peer = log_entry.c.peer.is_not(None)
 Index(
     "log_entry_by_peer",
     *(log_entry.c.owner, log_entry.c.name, log_entry.c.peer, log_entry.c.id),
     sqlite_where=_by_peer,
-    postgresql_where=_by_peer,
 )
 _by_entry_id = log_entry.c.entry_id.is_not(None)
 Index(
@@ -102,7 +101,6 @@ Index(
     *(log_entry.c.owner, log_entry.c.name, log_entry.c.entry_id),
     unique=True,
     sqlite_where=_by_entry_id,
-    postgresql_where=_by_entry_id,
 )
 
 # One row: the last id that a log entry got. Whoever appends holds it until the commit, so that ids appear in their own
@@ -173,7 +171,7 @@ message: Final = Table(
 )
 Index("message_by_peer", message.c.owner, message.c.peer, message.c.archived, message.c.id)
 _waits = message.c.waiting
-Index("message_waiting", message.c.owner, message.c.id, sqlite_where=_waits, postgresql_where=_waits)
+Index("message_waiting", message.c.owner, message.c.id, sqlite_where=_waits)
 
 # One row: the largest id that a message got, and the key under which ids are told.
 message_state: Final = Table(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chirrup.cli.options import command
+from chirrup.cli.which import command
 from chirrup.server.config import load
 
 
