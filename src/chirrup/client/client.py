@@ -18,12 +18,14 @@ from chirrup.client.entity import KEEPALIVE, Entity
 from chirrup.client.feature import Feature
 from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
+from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_id, make_nonce, open_link
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import NetworkError, StreamError
+from chirrup.core.features import resume
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
-from chirrup.core.stream import ClientPolicy, ClientStream, Credentials
+from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, ClientStream, Credentials
 from chirrup.core.xml import Element
 from chirrup.net.clock import Clock
 from chirrup.net.deadline import Deadline
@@ -89,6 +91,10 @@ class Client(Entity):
         chosen = None if mechanisms is None else tuple(mechanisms)
         credentials = Credentials(address.local, password, mechanisms=chosen, salted_passwords={})
         self._policy = ClientPolicy(credentials, address.resource, tls_required=require_tls, derive_keys=False)
+        self._managed = managed = Managed(self.clock, resume=reconnect)
+        self._stream_features = resume.managed(CLIENT_FEATURES, managed.management)
+        for name in ("r", "a", "enabled", "failed"):
+            self.nonzas[name, resume.NS] = managed.handle
         self._lang = lang
         self._limits = limits or Limits()
         self._resolver = resolver or _system_resolver()
@@ -115,6 +121,7 @@ class Client(Entity):
         else:
             async with Deadline(self.clock, self.timeout, f"looking up the servers of {self.domain}"):
                 targets = await find(self.domain, resolver=self._resolver)
+        targets = [*self._resumption_place(targets[0]), *targets]
         try:
             negotiated = await self._reach(targets)
         except Redirected as redirection:
@@ -127,6 +134,17 @@ class Client(Entity):
                 ) from None
         self.account = negotiated.jid.bare
         return negotiated
+
+    def _resumption_place(self, usual: Target) -> list[Target]:
+        """Where the server wants the client to come back to, if it does and if there is something to come back for."""
+        assert self._managed is not None
+        place = self._managed.management.location
+        host, colon, port = place.rpartition(":")
+        if not colon or port.endswith("]"):
+            host, port = place, ""
+        if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536)):
+            return []
+        return [Target(host, int(port or usual.port), usual.direct_tls, priority=-1)]
 
     async def _elsewhere(self, redirection: Redirected, origin: Target) -> list[Target]:
         """Where a redirection leads (RFC 6120 §4.9.3.19). What comes unprotected is followed only to where the
@@ -162,6 +180,7 @@ class Client(Entity):
                     limits=self._limits,
                     security=security,
                     lang=self._lang,
+                    features=self._stream_features,
                 )
                 return await self._negotiation(link, stream).run()
             except NetworkError as error:

@@ -11,6 +11,7 @@ from chirrup.client.feature import Answer, F, Feature, Name, Request
 from chirrup.client.feed import Feed, Feeds
 from chirrup.client.life import TIMEOUT, Life
 from chirrup.client.link import Link
+from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, make_id
 from chirrup.client.requests import Requests
 from chirrup.client.stanzas import IQ, Message, Presence, Stanza, address
@@ -70,6 +71,8 @@ class Entity(Life):
         self._parser: StreamParser | None = None
         self._max_bytes: int | None = None
         self._in_session = False
+        self._prepared = False
+        self._managed: Managed | None = None
 
     def is_own(self, sender: JID | None) -> bool:
         """Whether what comes from there, or without an address, is the own server's word on the entity's behalf."""
@@ -160,7 +163,8 @@ class Entity(Life):
         Returns when it is on its way; `settle` waits until the server has processed it. Raises DeadlineError after
         `timeout` seconds without room, Disconnected, and LocalProtocolError for what can't be sent at all."""
         link = self._link
-        if link is None or not link.has_room:
+        managed = self._managed
+        if link is None or not link.has_room or (managed is not None and managed.full):
             link = await self._room()
         if isinstance(stanza, Stanza):
             element = stanza.element
@@ -181,6 +185,8 @@ class Entity(Life):
         if self._max_bytes is not None and len(octets) > self._max_bytes:
             raise LocalProtocolError(f"a stanza of {len(octets)} octets: the server takes {self._max_bytes} at most")
         link.write(octets)
+        if self._managed is not None:
+            self._managed.sent(octets)
 
     async def _room(self) -> Link:
         """The connection, when there is one and it has room."""
@@ -188,12 +194,15 @@ class Entity(Life):
         async with Deadline(self.clock, self.timeout, step):
             while True:
                 link = self._link
-                if link is not None and link.has_room:
+                full = self._managed is not None and self._managed.full
+                if link is not None and link.has_room and not full:
                     return link
                 if self.state is ConnectionState.OFFLINE:
                     raise Disconnected(f"not connected: {self.change.reason or 'nobody has connected'}")
                 if link is None:
                     await self._changed()
+                elif link.has_room and not link.closing:
+                    await link.wait()
                 else:
                     await link.room()
 
@@ -291,23 +300,45 @@ class Entity(Life):
     # -- the session
 
     async def _begin(self, negotiated: Negotiated) -> bool:
-        link = negotiated.link
+        link, managed = negotiated.link, self._managed
+        resumed = negotiated.resumed
+        if not resumed:
+            self._end_session(Disconnected("its session is over"))
         self.jid = negotiated.jid
         self.server_features = negotiated.features
         self._max_bytes = negotiated.max_bytes
         self._parser = negotiated.parser
         self._in_session = True
+        if managed is not None:
+            if resumed:
+                managed.send_again(link)
+            else:
+                managed.begin(link)
         if negotiated.leftover:
             self.link_received(link, negotiated.leftover)
         link.belong(self)
         idle = negotiated.idle_seconds
         self._silence = self._keepalive if not idle else min(self._keepalive, idle / 2)
         self._watch(link)
+        if resumed and self._prepared:
+            for feature in self.features:
+                feature.session_resumed()
+        else:
+            await self._prepare()
+        return resumed
+
+    async def _prepare(self) -> None:
+        """Let the features set up a new session."""
         for feature in self.features:
             await self._start(feature.session_bound)
         for feature in self.features:
             await self._start(feature.session_ready)
-        return False
+        self._prepared = True
+        link = self._link
+        if self._managed is not None and link is not None:
+            for octets in self._managed.lost_messages():
+                link.write(octets)
+                self._managed.sent(octets)
 
     async def _start(self, method: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -321,12 +352,16 @@ class Entity(Life):
         if self._parser is not None:
             self._parser.discard()
             self._parser = None
+        if self._managed is not None:
+            self._managed.lost_link()
+            if self._managed.may_resume:
+                return
         self._end_session(reason)
 
     def _end_session(self, reason: Exception | None) -> None:
         if not self._in_session:
             return
-        self._in_session = False
+        self._in_session = self._prepared = False
         for feature in self.features:
             try:
                 feature.session_ended()
@@ -334,7 +369,14 @@ class Entity(Life):
                 log.exception("a feature failed at the end of a session")
         self._requests.fail(Disconnected(f"the connection was lost before the answer: {reason or 'closed'}"))
 
+    def _say_farewell(self, link: Link) -> None:
+        if self._managed is not None:
+            self._managed.part()
+        super()._say_farewell(link)
+
     def _finish(self, reason: Exception | None) -> None:
+        if self._managed is not None:
+            self._managed.end()
         self._end_session(reason)
         self._requests.fail(reason or Disconnected("the connection was closed"))
         self._messages.close(reason)
@@ -402,6 +444,8 @@ class Entity(Life):
         if element.ns != CLIENT:
             self._no_stanza(link, element)
             return
+        if self._managed is not None:
+            self._managed.management.count()
         attrs = element.attrs
         text = attrs.get("from")
         sender = address(text) if text else None

@@ -239,7 +239,7 @@ class Life(ABC):
         """Say farewell, and wait a little for the server's."""
         self._parting = True
         try:
-            link.write(farewell())
+            self._say_farewell(link)
             async with Deadline(self.clock, FAREWELL_SECONDS, "waiting for the end of the stream"):
                 while self._link is link:
                     await self._changed()
@@ -249,6 +249,9 @@ class Life(ABC):
             self._parting = False
             if self._link is link:
                 self._leave(link, None)
+
+    def _say_farewell(self, link: Link) -> None:
+        link.write(farewell())
 
     # -- tasks
 

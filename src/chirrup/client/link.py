@@ -48,7 +48,7 @@ class Link(Connection):
         while not self._inbox:
             if self._is_lost:
                 raise self.gone
-            await self._wait()
+            await self.wait()
         return self.take()
 
     def take(self) -> bytes:
@@ -85,11 +85,11 @@ class Link(Connection):
         self._inbox_bytes += len(data)
         if self._inbox_bytes > _INBOX_BYTES:
             self.pause_reading("inbox")
-        self._wake()
+        self.wake()
 
     def lost(self, reason: Exception | None) -> None:
         self._reason = reason
-        self._wake()
+        self.wake()
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.link_lost(self, reason)
@@ -100,7 +100,7 @@ class Link(Connection):
 
     def resume_writing(self) -> None:
         self._congested = False
-        self._wake()
+        self.wake()
 
     # -- writing
 
@@ -126,13 +126,14 @@ class Link(Connection):
                 self._flush()
                 await asyncio.sleep(0)
             else:
-                await self._wait()
+                await self.wait()
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Wait for something to happen: octets, room, the end, or `wake`."""
         if self._waiter is None or self._waiter.done():
             self._waiter = self.loop.create_future()
         await asyncio.shield(self._waiter)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

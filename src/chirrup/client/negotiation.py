@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, cast
 
 from chirrup.client.link import Link
@@ -36,6 +36,7 @@ from chirrup.core.stream import (
     Ready,
     Security,
     SeeOtherHost,
+    SessionResumed,
     StartTLS,
 )
 from chirrup.core.xml import STREAMS, Element
@@ -74,8 +75,8 @@ class Negotiated:
     """How large a stanza the server takes (XEP-0478), if it says."""
     idle_seconds: int | None = None
     """After how long a silence the server may act."""
-    events: list[Event] = field(default_factory=list)
-    """All that the stream told."""
+    resumed: bool = False
+    """Whether the session is the former one (XEP-0198)."""
 
 
 async def open_link(
@@ -138,7 +139,7 @@ class Negotiation:
         self._seconds = seconds
         self._features = Element("features", STREAMS)
         self._limits = LimitsSeen(None, None)
-        self._events: list[Event] = []
+        self._resumed = False
         self._own_resource = True
         self._derivation: NeedSaltedPassword | None = None
         self._tls_is_next = False
@@ -161,7 +162,7 @@ class Negotiation:
         leftover = stream.leftover + link.take()
         return Negotiated(
             link, stream.parser, leftover, JID(stream.jid), self._features, self._limits.max_bytes,
-            self._limits.idle_seconds, self._events,
+            self._limits.idle_seconds, self._resumed,
         )  # fmt: skip
 
     @property
@@ -190,7 +191,6 @@ class Negotiation:
 
     def _handle(self, events: list[Event]) -> None:
         for place, event in enumerate(events):
-            self._events.append(event)
             match event:
                 case StartTLS():
                     self._tls_is_next = True
@@ -198,6 +198,8 @@ class Negotiation:
                     self._features = features
                 case LimitsSeen():
                     self._limits = event
+                case SessionResumed():
+                    self._resumed = True
                 case Ready():
                     self._done = True
                 case NeedSaltedPassword():

@@ -1,0 +1,111 @@
+"""Stream management at a client (XEP-0198): when to ask what the server has, and what outlives a connection."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from chirrup.client.link import Link
+from chirrup.core.features.resume import Management
+from chirrup.core.xml import Element
+from chirrup.net.clock import Clock, Timer
+
+log: Final = logging.getLogger("chirrup.client")
+
+ASK_AFTER: Final = 20
+"""Stanzas after which the server is asked what it has."""
+ASK_SECONDS: Final = 5.0
+"""After how long it is asked where there are fewer."""
+MOST: Final = 2000
+"""Stanzas that may be without an acknowledgement before sending waits for one."""
+
+
+class Managed:
+    """A client's session, as far as it outlives its connection: the counts, and the stanzas that may have to be sent
+    again."""
+
+    __slots__ = ("_asked", "_clock", "_link", "_timer", "management")
+
+    def __init__(self, clock: Clock, *, resume: bool) -> None:
+        self.management = Management(resume=resume)
+        self._clock = clock
+        self._link: Link | None = None
+        self._timer: Timer | None = None
+        self._asked = 0  # what had been sent when the server was asked last
+
+    @property
+    def may_resume(self) -> bool:
+        return bool(self.management.id)
+
+    @property
+    def full(self) -> bool:
+        return len(self.management.ledger.queue) >= MOST
+
+    def begin(self, link: Link) -> None:
+        """Stanzas go this way from now on."""
+        self._link = link
+        self._asked = self.management.ledger.acknowledged
+
+    def send_again(self, link: Link) -> None:
+        """The session was resumed: send what the server lacks, before anything else."""
+        for octets in self.management.unacknowledged:
+            link.write(octets)
+        self.begin(link)
+        if self.management.ledger.queue:
+            self._ask()
+
+    def sent(self, stanza: bytes) -> None:
+        number = self.management.sent(stanza, self._clock.time())
+        if number - self._asked >= ASK_AFTER:
+            self._ask()
+        elif number and self._timer is None:
+            self._timer = self._clock.call_later(ASK_SECONDS, self._ask_late)
+
+    def _ask_late(self) -> None:
+        self._timer = None
+        if self.management.ledger.queue:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked = self.management.ledger.sent
+        if self._link is not None:
+            self._link.write(self.management.ask())
+
+    def handle(self, element: Element) -> None:
+        """Take what the server says of it. Raises StreamError."""
+        was_full = self.full
+        answer = self.management.handle(element)
+        if self._link is not None:
+            if answer:
+                self._link.write(answer)
+            if was_full and not self.full:
+                self._link.wake()
+
+    def lost_link(self) -> None:
+        self._rest()
+        self.management.disconnected()
+
+    def part(self) -> None:
+        """The stream is about to be closed in order: say what was handled, and have the server say so."""
+        if self._link is not None:
+            self._link.write(self.management.acknowledge() + self.management.ask())
+
+    def end(self) -> None:
+        """There is no coming back."""
+        self._rest()
+        self.management.ended()
+        if self.management.lost:
+            log.warning("%d stanzas were sent that no server has acknowledged", len(self.management.lost))
+            self.management.lost.clear()
+
+    def lost_messages(self) -> list[bytes]:
+        """The messages of a session that couldn't be resumed, to be sent in the new one: who gets one twice sees that
+        by its id. Requests and presence meant the old session."""
+        lost, self.management.lost = self.management.lost, []
+        return [octets for octets, _ in lost if octets.startswith(b"<message")]
+
+    def _rest(self) -> None:
+        self._link = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
