@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from chirrup.core import accelerator, parser, reader, writing, xml
 from chirrup.core.errors import StreamError
 from chirrup.core.features.upgrade import Upgrade
 from chirrup.core.jid import JID
@@ -281,17 +279,3 @@ def header_fixture() -> Callable[..., str]:
 def read_fixture() -> Callable[[str], Said]:
     """Reads what one end sent."""
     return read
-
-
-@pytest.fixture(scope="module", params=["Python", "compiled"])
-def form(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Both forms of reading and writing XML, one after the other."""
-    form: str = request.param
-    if form == "compiled" and accelerator.FORM != form:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("the compiled form isn't built")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parser, "Reader", accelerator.reader.Reader if form == "compiled" else reader.Reader)
-        writer = accelerator.writer if form == "compiled" else writing
-        patch.setattr(xml, "write", writer.write)
-        patch.setattr(xml, "write_again", writer.write_again)
-        yield form

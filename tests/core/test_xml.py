@@ -19,6 +19,8 @@ from chirrup.core.xml import (
     splice_to,
 )
 
+pytestmark = pytest.mark.usefixtures("form")
+
 ROSTER = "jabber:iq:roster"
 
 

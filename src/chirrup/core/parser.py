@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chirrup.core.accelerator import compiled
+from chirrup.core import accelerator
 from chirrup.core.errors import StreamError
 from chirrup.core.reader import Reader as PythonReader
 from chirrup.core.refusals import Limits, not_utf8, too_big
@@ -16,7 +16,7 @@ from chirrup.core.xml import CONTENT_NAMESPACES, Element, escape_attribute
 
 __all__ = ["CONTENT_NAMESPACES", "Limits", "StreamParser"]
 
-Reader = PythonReader if compiled is None else compiled.Reader
+Reader = accelerator.reader.Reader if accelerator.FORM == "compiled" else PythonReader
 
 _WHITE: Final = b" \t\r\n"
 _TLS_HANDSHAKE: Final = b"\x16"

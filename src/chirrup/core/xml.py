@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Self
 
-from chirrup.core import writing
-from chirrup.core.accelerator import compiled
+from chirrup.core import accelerator, writing
 from chirrup.core.writing import CLIENT, STREAMS, XML, XML_LANG, escape_attribute, escape_text
 
 __all__ = [
@@ -261,8 +260,9 @@ def splice_to(stanza: Element) -> tuple[bytes, bytes]:
     return written[:cut], written[cut:]
 
 
-if compiled is None:
-    write, write_again = writing.write, writing.write_again
+if accelerator.FORM == "compiled":
+    accelerator.reader.prepare(Element, Received)
+    accelerator.writer.prepare(Element, Received)
+    write, write_again = accelerator.writer.write, accelerator.writer.write_again
 else:
-    compiled.prepare(Element, Received)
-    write, write_again = compiled.write, compiled.write_again
+    write, write_again = writing.write, writing.write_again

@@ -1,6 +1,3 @@
-"""The compiled form has the types of the one in Python."""
-
-from chirrup.core.reader import Reader as Reader
 from chirrup.core.writing import write as write
 from chirrup.core.writing import write_again as write_again
 from chirrup.core.xml import Element, Received
