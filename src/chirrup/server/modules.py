@@ -36,6 +36,7 @@ DEFAULT: Final = (
     "carbons",
     "blocking",
     "caps",
+    "pubsub",
 )
 """The modules that a host has unless its configuration says otherwise."""
 

@@ -166,6 +166,10 @@ class PubSubRows:
     def purge(self, owner: str, node: str) -> None:
         self._connection.execute(delete(pubsub_item).where(*_of(pubsub_item, owner, node)))
 
+    def expire(self, owner: str, node: str, before: float) -> None:
+        """Delete the items that were published earlier."""
+        self._connection.execute(delete(pubsub_item).where(*_of(pubsub_item, owner, node), _columns.stamp < before))
+
     def _retract(self, owner: str, node: str, items: Sequence[str]) -> int:
         table = pubsub_item
         count = 0

@@ -1,0 +1,151 @@
+"""What all the work on services needs: writing to the store, and telling those who want to know."""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+from pydantic import Field
+
+from chirrup.core.jid import JID
+from chirrup.core.values import parse_element
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.delay.payloads import Delay
+from chirrup.ext.pubsub import EVENT
+from chirrup.ext.pubsub.event_payloads import Address, Addresses
+from chirrup.ext.pubsub.service import Node, Service
+from chirrup.server.module import Settings
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
+
+T = TypeVar("T")
+
+Kind = Literal["publish", "retract", "purge", "delete"]
+
+
+class Limits(Settings):
+    """What one service may hold, and what one request may ask of it."""
+
+    max_nodes: int = Field(default=200, ge=1)
+    """Nodes of one account."""
+    max_items: int = Field(default=2000, ge=1)
+    """Items of one node: what "max" stands for in its configuration."""
+    max_item_bytes: int = Field(default=200_000, ge=100, le=250_000)
+    """Bytes of one item's payload."""
+    max_bytes: int = Field(default=20_000_000, ge=1000)
+    """Bytes of the payloads of all items of one account."""
+    max_subscribers: int = Field(default=500, ge=0)
+    """Subscriptions and affiliations of one node, each; contacts who are told because they share presence don't
+    count."""
+    max_answer_bytes: int = Field(default=1_000_000, ge=1000)
+    """Bytes of payloads in one answer; the rest is for further pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that has happened to a node, and is durable."""
+
+    service: Service
+    node: str
+    kind: Kind
+    by: JID
+    """Who did it; the service's own JID for what the server did itself."""
+    item: str = ""
+    payload: Element | None = None
+
+
+Observer = Callable[[Change], Awaitable[None] | None]
+
+_ID_BYTES: Final = 12
+
+
+class Engine:
+    """One for all services of a host."""
+
+    def __init__(self, host: Host, limits: Limits) -> None:
+        self.host = host
+        self.store = host.store
+        self.limits = limits
+        self._observers: dict[str, list[Observer]] = {}
+
+    # -- the store
+
+    async def write(self, service: Service, op: Callable[[Any], T], *, size: int = 0) -> T:
+        """Run an operation on the service's rows (`PubSubRows`); durable when this returns.
+
+        What it is about has been changed in memory already. If it fails, memory becomes again what the store has."""
+        rows = self.store.pubsub.within
+        try:
+            return await self.store.submit(lambda connection: op(rows(connection)), size=size)
+        except Exception:
+            service.load(await self.store.pubsub.nodes(service.jid.text))
+            raise
+
+    async def read(self, op: Callable[[Any], T]) -> T:
+        """Run a query on rows (`PubSubRows`)."""
+        rows = self.store.pubsub.within
+        return await self.store.read(lambda connection: op(rows(connection)))
+
+    def now(self) -> float:
+        return self.host.clock.time()
+
+    # -- who is told
+
+    def observe(self, node: str, observer: Observer) -> Callable[[], None]:
+        """Have `observer` called with every change of nodes of that name, before whoever made it is answered; what is
+        returned ends that."""
+        self._observers.setdefault(node, []).append(observer)
+        return lambda: self._observers[node].remove(observer)
+
+    async def changed(self, change: Change) -> None:
+        for observer in self._observers.get(change.node, ()):
+            waiting = observer(change)
+            if inspect.isawaitable(waiting):
+                await waiting
+
+    def notify(self, service: Service, node: Node, content: Element, *, publisher: JID | None = None) -> None:
+        """Tell everybody who is to be told of what happens to a node. `publisher` is told to those who are subscribed
+        to the owner's presence only (XEP-0163 §4.3.1)."""
+        if not node.config.deliver_notifications:
+            return
+        for to, trusted in service.audience(node):
+            self.send(service, node, to, content, publisher=publisher if trusted else None)
+
+    def send(
+        self,
+        service: Service,
+        node: Node,
+        to: JID,
+        content: Element,
+        *,
+        publisher: JID | None = None,
+        stamp: float | None = None,
+    ) -> None:
+        """Send one notification. `stamp` is when the item was published, for one that comes late."""
+        kind = node.config.notification_type
+        message = Element("message", CLIENT, Element("event", EVENT, content), from_=service.jid, to=to)
+        message.set("id", secrets.token_urlsafe(_ID_BYTES)).set("type", kind if kind != "normal" else None)
+        if publisher is not None and publisher.resource:
+            message.append(Addresses((Address("replyto", publisher),)).to_element())
+        if stamp is not None:
+            message.append(Delay(datetime.fromtimestamp(int(stamp), UTC)).to_element())
+        self.host.send(message)
+
+
+def published(node: Node, item: str, publisher: str, payload: Element | str | None) -> Element:
+    """What subscribers are told of an item."""
+    told = Element("item", EVENT, id=item or None)
+    if node.config.itemreply == "publisher":
+        told.set("publisher", publisher)
+    if node.config.deliver_payloads and payload:
+        told.append(parse_element(payload) if isinstance(payload, str) else payload)
+    return Element("items", EVENT, told, node=node.name)
+
+
+def retracted(node: Node, item: str) -> Element:
+    return Element("items", EVENT, Element("retract", EVENT, id=item), node=node.name)
