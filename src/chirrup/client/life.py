@@ -55,6 +55,7 @@ class Life(ABC):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._parting = False
+        self._fault: Exception | None = None  # why the last connection was lost
         self._next_change: asyncio.Future[None] | None = None
 
     # -- for subclasses
@@ -167,7 +168,7 @@ class Life(ABC):
         try:
             resumed = await self._begin(negotiated)
             if self._link is not link:
-                raise link.gone
+                raise self._fault or link.gone
         except BaseException as error:
             if self._link is link:
                 self._leave(link, error if isinstance(error, Exception) else None)
@@ -209,6 +210,7 @@ class Life(ABC):
         """The connection has ended, whoever ended it."""
         if link is not self._link:
             return
+        self._fault = reason
         self._leave(link, reason)
         if self._parting:
             self._give_up(None)

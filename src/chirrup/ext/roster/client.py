@@ -45,6 +45,7 @@ class Roster(Feature):
         self._items: dict[JID, Item] = {}
         self._changes: Feeds[Change] = Feeds()
         self._loading: asyncio.Future[None] | None = None
+        self._pushed: list[Query] = []  # while it is loaded: the answer is looked at only after what came with it
 
     # -- what is in it
 
@@ -98,6 +99,7 @@ class Roster(Feature):
     async def _load(self) -> None:
         versions = self.entity.server_features.child("ver", VERSIONS) is not None
         known = (self.version or "") if versions else None
+        self._pushed.clear()
         iq = await self.entity.request(Query(known), result=None)
         if iq.payload is None:
             if not versions:
@@ -108,6 +110,8 @@ class Roster(Feature):
         self.version = query.ver
         for jid in before.keys() | self._items.keys():
             self._tell(Change(jid, before.get(jid), self._items.get(jid)))
+        for pushed in self._pushed:
+            self._apply(pushed)
 
     @iq_set(Query, own=True)
     def push(self, request: Request[Query]) -> None:
@@ -115,6 +119,11 @@ class Roster(Feature):
         query = request.payload
         if len(query.items) != 1:
             raise StanzaError("bad-request", "a roster push has one item")
+        if self._loading is not None and not self._loading.done():
+            self._pushed.append(query)
+        self._apply(query)
+
+    def _apply(self, query: Query) -> None:
         (item,) = query.items
         if query.ver is not None:
             self.version = query.ver
