@@ -34,6 +34,7 @@ DEFAULT: Final = (
     "commands",
     "administration",
     "carbons",
+    "client_state",
     "blocking",
     "caps",
     "pubsub",

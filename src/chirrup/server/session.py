@@ -270,6 +270,7 @@ class Session:
         account.rank()
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
+        left = self._stop_writing()
         for handler in self.host.hooks.session_closed:
             try:
                 handler(self)
@@ -282,9 +283,25 @@ class Session:
         self.log.info("session ends")
         if self.management is not None:
             self.host.resumable.remove(self.management, settled=settled)
-            redelivery.redeliver(self, self.management.stop())
+            left = self.management.stop()
+        if left:
+            redelivery.redeliver(self, left)
         if self.host.anonymous and not account.sessions:
             self.host.forget(account)
+
+    def _stop_writing(self) -> list[tuple[bytes, float]]:
+        """The stream has ended: what is written from now on stands with what the client hasn't acknowledged or, where
+        it acknowledges nothing, in the list that is returned, with the time."""
+        left: list[tuple[bytes, float]] = []
+        if self.management is not None:
+            self.management.out = nowhere
+        else:
+            now = self.host.clock.time()
+            diverted = self.write != self.pass_on
+            self.pass_on = lambda written: left.append((written, now))
+            if not diverted:
+                self.write = self.pass_on
+        return left
 
     # -- from the client
 

@@ -45,3 +45,11 @@ def test_presence_to_one_occupant_makes_the_session_known_to_all() -> None:
     assert not directed.knows(ROMEO)
     assert ME in directed
     assert YOU not in directed
+
+
+def test_the_entities_of_one_address() -> None:
+    directed = Directed()
+    for entity in (ME, YOU, ROMEO):
+        directed.add(entity)
+    assert directed.of(ME) == directed.of(ROOM) == {ME, YOU}
+    assert directed.of(JID("nobody@example.net")) == frozenset()

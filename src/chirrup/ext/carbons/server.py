@@ -17,6 +17,7 @@ from chirrup.server.module import (
     Addressee,
     Module,
     Origin,
+    Redelivery,
     Request,
     Session,
     Xep,
@@ -91,7 +92,7 @@ class Carbons(Module):
     @hooks.message_unclaimed(before=["archive", "offline"])
     def unclaimed(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
         """Those who don't take part in the rules of delivery, since they aren't available, get copies all the same."""
-        if account.sessions:
+        if account.sessions and not isinstance(origin, Redelivery):
             _copy_received(account, stanza, ())
         return False
 

@@ -43,6 +43,10 @@ class Directed:
             entities.discard(entity)
         self._count -= gone
 
+    def of(self, jid: JID) -> frozenset[JID]:
+        """The entities of one bare JID."""
+        return frozenset(self._entities.get(jid.bare, ()))
+
     def knows(self, jid: JID) -> bool:
         """Whether any resource of that address was sent presence: of a room, one occupant stands for all."""
         return jid.bare in self._entities

@@ -1,0 +1,176 @@
+"""Client state at the server: for a client nobody looks at, stanzas wait and are sent together, or never if stale."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Hashable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import Field
+
+from chirrup.core.errors import StreamError
+from chirrup.core.jid import JID
+from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.ext.client_state import NS
+from chirrup.ext.client_state.rules import Urgency, is_replaceable, judge, kind_of
+from chirrup.ext.client_state.waiting import Waiting
+from chirrup.ext.presence.directed import Directed
+from chirrup.server import hooks
+from chirrup.server.module import Module, Session, Settings, Xep, bind_inline, nonza
+
+if TYPE_CHECKING:
+    from chirrup.net.clock import Timer
+
+_HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
+
+
+class ClientStateSettings(Settings):
+    """How long stanzas wait for clients that nobody looks at. Presence, chat states, receipts, markers and
+    notifications of publish-subscribe wait until something else has to be sent; messages for a person don't wait."""
+
+    max_waiting: int = Field(default=250, ge=1)
+    """Stanzas that wait for a client; one more, and all of them are sent."""
+    max_waiting_bytes: int = Field(default=262_144, ge=1024)
+    """Their octets; with more of them all are sent."""
+    wait: float = Field(default=30, ge=0)
+    """Seconds that messages wait which aren't for this person alone, or not for this client: those in rooms that don't
+    mention the user, headlines, and copies of what other clients send. With 0 they don't wait."""
+    urgent_nodes: frozenset[str] = Field(default=frozenset())
+    """Nodes of publish-subscribe whose notifications don't wait, such as `urn:xmpp:mds:displayed:0` for what has been
+    read elsewhere."""
+
+
+class ClientState(Module):
+    """Lets what isn't urgent wait while a client is inactive, which saves phones their battery."""
+
+    xeps = (Xep(352, "1.0.0"),)
+    Settings = ClientStateSettings
+    settings: ClientStateSettings
+
+    async def start(self) -> None:
+        self._due: deque[tuple[float, Session, Waiting]] = deque()  # the earliest first: all wait equally long
+        self._timer: Timer | None = None
+        self._parser = _new_parser()
+
+    async def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def stream_features(self, *, logged_in: bool, secure: bool) -> Iterable[Element]:
+        return (Element("csi", NS),) if logged_in else ()
+
+    # -- what a client says
+
+    @nonza("inactive", NS)
+    def inactive(self, session: Session, element: Element) -> None:
+        if Waiting not in session.data:
+            waiting = session.data[Waiting] = Waiting()
+            session.divert(partial(self._take, session, waiting))
+
+    @nonza("active", NS)
+    def active(self, session: Session, element: Element) -> None:
+        self._end(session)
+
+    @bind_inline("inactive", NS)
+    def begin_inactive(self, session: Session, element: Element) -> None:
+        self.inactive(session, element)
+
+    @bind_inline("active", NS)
+    def begin_active(self, session: Session, element: Element) -> None:
+        """It is that anyway (§4.2)."""
+
+    # -- what happens to it
+
+    @hooks.session_detached()
+    def detached(self, session: Session) -> None:
+        """A session that comes back is active (§5.2)."""
+        self._end(session)
+
+    @hooks.session_closed()
+    def closed(self, session: Session) -> None:
+        """What has waited is dealt with as everything else that the client hasn't acknowledged."""
+        self._end(session)
+
+    def _end(self, session: Session) -> None:
+        waiting: Any = session.data.pop(Waiting, None)
+        if waiting is not None:
+            session.undivert()
+            _send(session, waiting)
+
+    # -- what is written to it
+
+    def _take(self, session: Session, waiting: Waiting, written: bytes) -> None:
+        urgency, key = self._judge(session, written)
+        if urgency is Urgency.NOW:
+            _send(session, waiting)
+            session.pass_on(written)
+            return
+        waiting.add(written, key)
+        if len(waiting) > self.settings.max_waiting or waiting.octets > self.settings.max_waiting_bytes:
+            _send(session, waiting)
+        elif urgency is Urgency.SOON and waiting.due is None:
+            self._wait(session, waiting)
+
+    def _judge(self, session: Session, written: bytes) -> tuple[Urgency, Hashable]:
+        name, kind, sender = kind_of(written)
+        if name == b"presence":
+            return (Urgency.LATER, sender) if is_replaceable(kind) else (Urgency.NOW, None)
+        if name != b"message":
+            return Urgency.NOW, None
+        message = self._parse(written)
+        if message is None:
+            return Urgency.NOW, None
+        return judge(message, nicks=partial(_nicks, session), urgent_nodes=self.settings.urgent_nodes)
+
+    def _parse(self, written: bytes) -> Element | None:
+        try:
+            found = self._parser.feed(written)
+        except StreamError:
+            found = []
+        if len(found) == 1 and self._parser.idle:
+            return found[0]
+        self._parser = _new_parser()  # a module has written what is no single stanza
+        return None
+
+    # -- time
+
+    def _wait(self, session: Session, waiting: Waiting) -> None:
+        if not self.settings.wait:
+            _send(session, waiting)
+            return
+        waiting.due = self.host.clock.monotonic() + self.settings.wait
+        self._due.append((waiting.due, session, waiting))
+        if self._timer is None:
+            self._timer = self.host.clock.call_later(self.settings.wait, self._expire)
+
+    def _expire(self) -> None:
+        """Send what has waited long enough."""
+        self._timer = None
+        now = self.host.clock.monotonic()
+        while self._due and self._due[0][0] <= now:
+            due, session, waiting = self._due.popleft()
+            if waiting.due == due:
+                _send(session, waiting)
+        while self._due and self._due[0][2].due != self._due[0][0]:
+            self._due.popleft()
+        if self._due:
+            self._timer = self.host.clock.call_later(self._due[0][0] - now, self._expire)
+
+
+def _send(session: Session, waiting: Waiting) -> None:
+    for stanza in waiting.take():
+        session.pass_on(stanza)
+
+
+def _nicks(session: Session, room: JID) -> Collection[str]:
+    """The nicknames that a session has in a room: it has sent directed presence to each of them (XEP-0045 §7.2)."""
+    directed: Any = session.data.get(Directed)
+    return () if directed is None else {entity.resource for entity in directed.of(room) if entity.resource}
+
+
+def _new_parser() -> StreamParser:
+    parser = StreamParser(Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30))
+    parser.feed(_HEADER)
+    return parser
