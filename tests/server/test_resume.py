@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from chirrup.core.errors import StreamError
+from chirrup.core.features import ClientFeature, ClientSide
 from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
 from chirrup.core.xml import Element
 from chirrup.testing import PASSWORD, FakeClock
@@ -65,6 +66,13 @@ async def texts(client, count):
     """The bodies of so many stanzas, or their names."""
     received = [await client.receive() for _ in range(count)]
     return [element.child_text("body") or element.name for element in received]
+
+
+class Unbound(ClientFeature):
+    """Doesn't bind a resource."""
+
+    def begin(self, stream: ClientSide, features: Element) -> None:
+        stream.jid = stream.domain
 
 
 async def test_a_session_goes_on_where_it_was(managers, module):
@@ -137,7 +145,7 @@ async def test_a_cut_in_the_middle_of_coming_back(managers):
         session = await they.cut(alice)
         client = await they.server.raw()
         policy = ClientPolicy(Credentials("alice", PASSWORD), tls_required=False)
-        await client.log_in(policy, "localhost", CLIENT_FEATURES[:3])
+        await client.log_in(policy, "localhost", [*CLIENT_FEATURES[:3], Unbound])
         client.send(f"<resume xmlns='{SM}' previd='{enabled.get('id')}' h='")
         client.drop()
         again, resumed = await they.back("alice/sofa", enabled.get("id"), 1)

@@ -8,7 +8,7 @@ client; so is what was meant for this one session, such as carbons and results o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DELAY: Final = "urn:xmpp:delay"
 _ARCHIVE: Final = "urn:xmpp:mam:2"
+_STANZA_IDS: Final = "urn:xmpp:sid:0"
 _HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 _LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
 """They passed once, in part before something was added."""
@@ -37,9 +38,13 @@ class Redelivery:
     it was there. It has been archived and copied at the first time, if it was to be; where it was archived it carries
     the account's own `<stanza-id/>`."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, sent: float, receivers: Set[Session]) -> None:
         self.session = session
         """The session that was given it."""
+        self.sent = sent
+        """When it was, in seconds since 1970."""
+        self.receivers = receivers
+        """Other sessions that were given it, too, and haven't acknowledged it yet."""
         self._host: Host = session.host
 
     def answer(self, stanza: Element) -> None:
@@ -60,15 +65,20 @@ class Redelivery:
 
 def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
     """Deal with what a session that is over leaves, given with when it was sent, in seconds since 1970."""
-    origin = Redelivery(session)
     parser = StreamParser(_LIMITS)
     parser.feed(_HEADER)
     count = 0
+    others = {
+        other: frozenset(other.management.queue)
+        for other in session.account.sessions.values()
+        if other.management is not None
+    }
     for written, stamp in left:
         for stanza in parser.feed(written):
             count += 1
+            origin = Redelivery(session, stamp, {other for other, queue in others.items() if written in queue})
             try:
-                _redeliver(session, stanza, stamp, origin)
+                _redeliver(session, stanza, origin)
             except StanzaError as error:
                 bounce(stanza, origin, error)
             except Exception:
@@ -78,7 +88,7 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
         session.log.info("unacknowledged stanzas are delivered anew or returned", stanzas=count)
 
 
-def _redeliver(session: Session, stanza: Element, stamp: float, origin: Redelivery) -> None:
+def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
     if stanza.name == "presence" or stanza.get("type") in ("error", "result"):
         return
     host, account = session.host, session.account
@@ -94,7 +104,7 @@ def _redeliver(session: Session, stanza: Element, stamp: float, origin: Redelive
     if stanza.child("result", _ARCHIVE) is not None:
         return
     if stanza.child("delay", _DELAY) is None:
-        moment = format_datetime(datetime.fromtimestamp(stamp, UTC))
+        moment = format_datetime(datetime.fromtimestamp(origin.sent, UTC))
         stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=moment))
     if host.accounts.get(account.jid.local) is account:
         _deliver(account, stanza, origin)
@@ -103,18 +113,21 @@ def _redeliver(session: Session, stanza: Element, stamp: float, origin: Redelive
 
 
 def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
-    """As `delivery.message` does for a bare JID, but that nobody gets a copy: those who wanted one had it."""
+    """As `delivery.message` does for a bare JID, but for nobody who has it already: no copies are made, since those who
+    wanted one had it, and what is in the archive goes only to those who weren't there at its time."""
     hooks = account.host.hooks
     for handler in hooks.message_in:
         if handler(account, stanza, account.jid, origin):
             return
     kind = stanza.get("type", "normal")
     if kind in ("chat", "normal", "headline"):
-        receivers = account.non_negative if kind == "headline" else account.most_available
-        written = stanza.to_bytes() if receivers else b""
-        for session in receivers:
-            session.write(written)
-        if receivers or kind == "headline":
+        available = account.non_negative if kind == "headline" else account.most_available
+        written = stanza.to_bytes() if available else b""
+        archived = any(child.get("by") == account.jid.text for child in stanza.elements("stanza-id", _STANZA_IDS))
+        for session in available:
+            if session not in origin.receivers and not (archived and session.since <= origin.sent):
+                session.write(written)
+        if available or kind == "headline":
             return
         for keep in hooks.message_unclaimed:
             if keep(account, stanza, account.jid, origin):

@@ -1,0 +1,301 @@
+"""What becomes of stanzas that nobody acknowledged (XEP-0198 §4): redelivered, kept or returned; nothing is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chirrup.core.values import format_datetime
+from chirrup.core.xml import CLIENT, Element
+from chirrup.testing import FakeClock
+
+SM = "urn:xmpp:sm:3"
+DELAY = "urn:xmpp:delay"
+
+HEAR = """
+from chirrup.server.module import Module, Redelivery
+from chirrup.server import hooks
+
+class Hear(Module):
+    "Writes down what arrives, and whether it did before; keeps what has been archived from going on."
+
+    async def start(self):
+        self.heard = []
+
+    @hooks.message_in()
+    def arrives(self, account, stanza, to, origin):
+        self.heard.append((stanza.get("id"), to.text, isinstance(origin, Redelivery)))
+        if isinstance(origin, Redelivery) and stanza.child("stanza-id", "urn:xmpp:sid:0") is not None:
+            return True
+        if stanza.get("id") == "archived":
+            stanza.append(__import__("chirrup.core.xml").core.xml.Element("stanza-id", "urn:xmpp:sid:0", id="1"))
+        if stanza.get("id") == "fails":
+            assert not isinstance(origin, Redelivery)
+"""
+
+
+def message(to, id_, kind="chat", inside=""):
+    return f"<message to='{to}' type='{kind}' id='{id_}'><body>{id_}</body>{inside}</message>"
+
+
+def ids(client):
+    return [element.get("id") for element in client.received if element.name == "message"]
+
+
+async def end(they, session):
+    """End a session whose client is away, and let what follows happen."""
+    session.expire()
+    await they.until(lambda: not they.server.server._tasks)
+
+
+async def test_to_another_resource_with_the_time(managers):
+    clock = FakeClock()
+    async with managers(clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        bob.send(message(phone.jid, "before"))
+        await bob.settle()
+        sent = clock.time()
+        session = await they.cut(phone)
+        clock.advance(100)
+        bob.send(message(phone.jid, "meanwhile"))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        clock.advance(50)
+        await end(they, session)
+        await laptop.settle()
+        first, second = [element for element in laptop.received if element.name == "message"]
+        assert (first.get("id"), second.get("id")) == ("before", "meanwhile")
+        assert first.get("from") == str(bob.jid)
+        for element, moment in ((first, sent), (second, sent + 100)):
+            delay = element.child("delay", DELAY)
+            assert delay.attrs == {"from": "localhost", "stamp": format_datetime(datetime.fromtimestamp(moment, UTC))}
+        await bob.settle()
+        assert not bob.received
+
+
+async def test_kept_where_nobody_is_there(managers):
+    clock = FakeClock()
+    async with managers(clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send("".join(message(to, to) for to in ("alice@localhost/phone", "alice@localhost")))
+        bob.send(message(phone.jid, "normal", "normal"))
+        await bob.settle()
+        clock.advance(30)
+        await end(they, session)
+        again = await they.server.client("alice/another")
+        again.send("<presence/>")
+        received = [await again.receive() for _ in range(4)]
+        assert [e.get("id") for e in received[1:]] == ["alice@localhost/phone", "alice@localhost", "normal"]
+        for element in received[1:]:
+            assert len(list(element.elements("delay", DELAY))) == 1
+
+
+async def test_what_was_acknowledged_stays_where_it_is(managers):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob = await they.server.client("bob/desk")
+        bob.send("".join(message(phone.jid, number) for number in range(4)))
+        await bob.settle()
+        received = [await phone.receive() for _ in range(5)]
+        read = [element.name for element in received].index("message") + 2
+        phone.send(f"<a xmlns='{SM}' h='{1 + read}'/>")
+        session = they.session("alice/phone")
+        await they.until(lambda: session.management.acknowledged == 1 + read)
+        await end(they, await they.cut(phone))
+        await laptop.settle()
+        left = [element.get("id") for element in received[read:] if element.name == "message"]
+        assert ids(laptop) == left
+
+
+async def test_questions_are_answered(managers):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        phone.send(f"<presence to='{bob.jid}'/>")  # who isn't told of somebody's presence may not ask
+        await bob.receive()
+        session = await they.cut(phone)
+        await they.server.client("alice/laptop", presence=True)
+        for kind in ("get", "set"):
+            bob.send(Element("iq", CLIENT, Element("x", "urn:x"), type=kind, id=kind, to=phone.jid))
+        bob.send(Element("iq", CLIENT, type="result", id="result", to=phone.jid))
+        await bob.settle()
+        assert not bob.received
+        await end(they, session)
+        assert (await bob.receive()).get("type") == "unavailable"
+        for kind in ("get", "set"):
+            answer = await bob.receive()
+            assert (answer.get("type"), answer.get("id"), answer.get("from")) == ("error", kind, str(phone.jid))
+            assert answer.child("error").first.name == "service-unavailable"
+        await bob.settle()
+        assert not bob.received
+
+
+async def test_what_is_of_no_use_to_others(managers):
+    """Presence, answers, errors, and what was meant for the session itself."""
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob.send(f"<presence to='{phone.jid}'/>" + f"<message to='{phone.jid}' type='error' id='e'/>")
+        await bob.settle()
+        copy = "<received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'/></received>"
+        session.write(f"<message from='alice@localhost' to='{phone.jid}' type='chat'>{copy}</message>".encode())
+        result = "<result xmlns='urn:xmpp:mam:2' queryid='q'/>"
+        session.write(f"<message from='room@rooms.localhost' to='{phone.jid}'>{result}</message>".encode())
+        session.write(f"<message to='{phone.jid}'><body>of the server</body></message>".encode())
+        session.write(f"<iq type='set' to='{phone.jid}' id='push'/>".encode())
+        await end(they, session)
+        await laptop.settle()
+        assert [element.get("type") for element in laptop.received] == ["unavailable"]
+        again = await they.server.client("alice/phone", presence=True)
+        assert not again.received
+
+
+@pytest.mark.parametrize("others", [True, False])
+async def test_other_types_go_by_the_rules_of_delivery(managers, others):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        laptop = await they.server.client("alice/laptop", presence=others)
+        bob.send(message(phone.jid, "room", "groupchat") + message(phone.jid, "news", "headline"))
+        await bob.settle()
+        await end(they, session)
+        error = await bob.receive()
+        assert (error.get("id"), error.get("type"), error.get("from")) == ("room", "error", str(phone.jid))
+        await laptop.settle()
+        assert ids(laptop) == (["news"] if others else [])
+
+
+@pytest.mark.parametrize("resume", ["true", "false"])
+async def test_a_client_that_leaves_in_order_without_a_word(managers, resume):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone", resume=resume)
+        bob = await they.server.client("bob/desk")
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        await phone.close()
+        again = await they.server.client("alice")
+        again.send("<presence/>")
+        assert [(await again.receive()).get("id") for _ in range(2)][1] == "1"
+
+
+async def test_a_client_that_leaves_in_order_and_says_what_it_has(managers):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        bob.send(message(phone.jid, "1"))
+        assert (await phone.receive()).get("id") == "1"
+        phone.send(f"<a xmlns='{SM}' h='2'/>")
+        await phone.close()
+        again = await they.server.client("alice", presence=True)
+        assert not again.received
+
+
+async def test_a_session_that_cannot_be_resumed_is_cut(managers):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone", resume="false")
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob = await they.server.client("bob/desk")
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        phone.drop()
+        await they.until(lambda: they.session("alice/phone") is None)
+        await laptop.settle()
+        assert ids(laptop) == ["1"]
+
+
+async def test_from_one_to_the_next_until_nobody_is_left(managers):
+    async with managers() as they:
+        bob = await they.server.client("bob/desk")
+        sessions = [await they.cut((await they.client(f"alice/{name}"))[0]) for name in "abc"]
+        bob.send(message(sessions[0].jid, "1"))
+        await bob.settle()
+        for session in sessions:
+            await end(they, session)
+        again = await they.server.client("alice/d")
+        again.send("<presence/>")
+        assert (await again.receive()).name == "presence"
+        assert (await again.receive()).get("id") == "1"
+        await again.settle()
+        assert "1" not in ids(again)
+        await bob.settle()
+        assert not bob.received
+
+
+async def test_back_to_the_sender_where_there_is_no_room(managers):
+    async with managers({"limits": {"offline_messages": 1}}) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "1") + message(phone.jid, "2"))
+        await bob.settle()
+        await end(they, session)
+        error = await bob.receive()
+        assert (error.get("id"), error.child("error").first.name) == ("2", "service-unavailable")
+
+
+async def test_modules_can_tell_it_from_what_arrives(managers, module):
+    async with managers(module(HEAR)) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        hear = next(m for m in they.server.server.hosts["localhost"].modules.values() if m.name() == "under_test")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "new") + message(phone.jid, "archived"))
+        await bob.settle()
+        hear.heard.clear()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        await end(they, session)
+        assert hear.heard == [("new", "alice@localhost", True), ("archived", "alice@localhost", True)]
+        await laptop.settle()
+        assert ids(laptop) == ["new"]
+
+
+async def test_a_module_that_fails_at_one_takes_no_other_with_it(managers, module):
+    async with managers(module(HEAR)) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "fails") + message(phone.jid, "2"))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == ["2"]
+
+
+async def test_a_server_that_stops_keeps_all(managers):
+    async with managers(name="one") as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop", resume="false")
+        bob = await they.server.client("bob/desk")
+        await they.cut(phone)
+        bob.send(message(phone.jid, "phone") + message(laptop.jid, "laptop"))
+        await bob.settle()
+        await they.server.server.stop()
+    async with managers(name="one") as they:
+        again = await they.server.client("alice")
+        again.send("<presence/>")
+        received = [await again.receive() for _ in range(3)]
+        assert sorted(element.get("id") for element in received[1:]) == ["laptop", "phone"]
+
+
+async def test_hundreds_in_their_order(managers):
+    settings = {"limits": {"bytes_per_second": 10**9, "burst_bytes": 10**9}}
+    async with managers(settings) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send("".join(message(phone.jid, number, inside="<x xmlns='urn:x'>&lt;é</x>") for number in range(900)))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == [str(number) for number in range(900)]
+        assert laptop.received[-1].child("x", "urn:x").text == "<é"
