@@ -78,6 +78,28 @@ def reload(config: ConfigOption = None, data: DataOption = None) -> None:
 
 
 @app.command()
+def invite(
+    address: Annotated[
+        str | None,
+        typer.Argument(
+            help="Whom: the address that they will have, or a host, where they choose one. Without: the first host."
+        ),
+    ] = None,
+    contact: Annotated[
+        str | None, typer.Option("--from", metavar="JID", help="An account that becomes their first contact.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0.01, help="How long the invitation is good.")] = None,
+    code: Annotated[bool, typer.Option("--qr/--no-qr", help="Show a QR code too.")] = True,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make a link by which somebody makes an account, without telling anybody their password."""
+    from chirrup.cli.invite import invite as make
+
+    make(load_config(config, data), address, contact, days, code=code)
+
+
+@app.command()
 def version() -> None:
     """Print the program's version."""
     print(f"chirrup {__version__}")

@@ -93,8 +93,9 @@ class IQs:
         """The namespaces of payloads that are taken from streams which are not authenticated."""
         return frozenset(mark.key[1] for _, mark in self._handlers.values() if mark.before_login)
 
-    async def answer_early(self, stanza: Element, *, peer: str) -> Element:
-        """The result of an IQ on a stream that isn't authenticated; `peer` is its IP address. StanzaError otherwise."""
+    async def answer_early(self, stanza: Element, *, peer: str, stream: dict[type, Any]) -> Element:
+        """The result of an IQ on a stream that isn't authenticated; `peer` is its IP address, `stream` what modules
+        keep for it. StanzaError otherwise."""
         payload = stanza.first
         assert payload is not None
         found = self._handlers.get((stanza.get("type"), payload.ns, payload.name, Addressee.HOST))
@@ -102,7 +103,8 @@ class IQs:
             raise StanzaError("service-unavailable")
         handler, mark = found
         host = self._host.jid
-        answer = handler(Request(parse_payload(mark, payload), stanza, host, host, None, None, peer=peer))
+        parsed = parse_payload(mark, payload)
+        answer = handler(Request(parsed, stanza, host, host, None, None, peer=peer, stream=stream))
         return result(stanza, as_element(await answer if inspect.isawaitable(answer) else answer))
 
     def _find(self, kind: str, payload: Element, to: JID, sender: JID) -> tuple[Handler, IQMark] | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -109,6 +109,8 @@ class Request(Generic[T]):
     """The account it is addressed to, for `OWN` and `ACCOUNT`."""
     peer: str = ""
     """The IP address of a client that hasn't logged in yet."""
+    stream: dict[type, Any] = field(default_factory=dict)
+    """What modules keep for the stream of such a client until it logs in, by type."""
 
 
 @dataclass(frozen=True, slots=True)

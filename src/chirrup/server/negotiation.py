@@ -7,9 +7,10 @@ import secrets
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from chirrup.core.errors import LocalProtocolError, StanzaError, StreamError
+from chirrup.core.errors import LocalProtocolError, SASLError, StanzaError, StreamError
+from chirrup.core.features.resume.elements import feature as sm_feature
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
 from chirrup.core.stream import (
@@ -24,16 +25,21 @@ from chirrup.core.stream import (
     NeedIdentity,
     NeedKeys,
     NeedPassword,
+    NeedTokens,
+    NeedUpgrades,
     Opened,
     Ready,
     ResumeRequest,
     Security,
     ServerStream,
+    SessionRequest,
     StartTLS,
 )
 from chirrup.net.clock import sleep
 from chirrup.net.tls import certificate_for, channel_bindings
+from chirrup.server.auth import ALGORITHMS
 from chirrup.server.binding import bind
+from chirrup.server.establish import Establishing
 from chirrup.server.resume import NotResumable, attach
 
 if TYPE_CHECKING:
@@ -44,14 +50,17 @@ if TYPE_CHECKING:
 _HANDSHAKE: Final = 20.0
 """Seconds that a TLS handshake may take."""
 _LONGEST_TAG: Final = 35
+_QUESTIONS: Final = (
+    NeedKeys, NeedPassword, NeedIdentity, NeedTokens, NeedUpgrades, EarlyIQ, BindRequest, ResumeRequest, SessionRequest,
+)  # fmt: skip
 
 
 class Negotiation:
     """Does what one stream asks for until it is ready; the connection holds it until then, or until it is gone."""
 
     __slots__ = (
-        "_asked", "_before_login", "_connection", "_direct_tls", "_early", "_host", "_in_handshake", "_listeners",
-        "_plaintext", "_resumes", "_secure", "_server", "_stream",
+        "_asked", "_before_login", "_connection", "_direct_tls", "_early", "_host", "_in_handshake", "_kept",
+        "_listeners", "_plaintext", "_resumes", "_secure", "_server", "_stream",
     )  # fmt: skip
 
     def __init__(
@@ -75,6 +84,7 @@ class Negotiation:
         self._secure = False
         self._in_handshake = False
         self._early: list[bytes] = []
+        self._kept: dict[type, Any] = {}  # by modules, before there is a session
         self._asked = False  # a question of the stream's is being answered
         self._resumes: Callable[[], None] | None = None  # what gives the connection a former session
 
@@ -127,7 +137,7 @@ class Negotiation:
             case StartTLS():
                 self._send_out()
                 self._begin_tls()
-            case NeedKeys() | NeedPassword() | NeedIdentity() | EarlyIQ() | BindRequest() | ResumeRequest():
+            case _ if isinstance(event, _QUESTIONS):
                 self._wait()
                 self._send_out()
                 self._server.spawn(self._answer(event))
@@ -177,6 +187,11 @@ class Negotiation:
             features_after=host.stream_features(logged_in=True, secure=self._secure),
             early_iqs=host.iq.early_namespaces,
             auth_retries=limits.log_in_attempts - 1,
+            sasl2=True,
+            bind_inline=tuple(dict.fromkeys(ns for _, ns in host.bind_inline)),
+            inline=(sm_feature(),) if limits.resumption_seconds and not host.anonymous else (),
+            tokens=host.tokens is not None,
+            upgrades=tuple(name for name in ALGORITHMS if f"SCRAM-{name}" in host.mechanisms),
         )
 
     # -- TLS
@@ -234,19 +249,33 @@ class Negotiation:
         stream, credentials = self._stream, self._server.credentials
         domain = host.jid.domain
         match event:
-            case NeedKeys() | NeedPassword() if self._guesses:
+            case NeedKeys() | NeedPassword() | NeedTokens() if self._guesses:
                 return lambda: stream.fail(_too_many_failed())
             case NeedKeys(username=username, algorithm=algorithm):
-                keys = await credentials.keys(domain, username, algorithm)
-                return lambda: stream.keys(keys)
+                keys, barred = await credentials.keys(domain, username, algorithm)
+                return lambda: stream.keys(keys, barred=barred)
             case NeedPassword(username=username, password=password):
-                right = await credentials.check(domain, username, password)
+                try:
+                    right = await credentials.check(domain, username, password)
+                except SASLError as error:
+                    disabled = error
+                    return lambda: stream.reject(disabled)
                 return lambda: stream.verified(right)
+            case NeedTokens(username=username, client=client, mechanism=mechanism):
+                account = JID.of(username, domain)
+                tokens = await host.tokens.known(account, client, mechanism) if host.tokens else []
+                barred = await credentials.barred(domain, username)
+                return lambda: stream.tokens(tokens, barred=barred)
+            case NeedUpgrades(username=username, algorithms=algorithms):
+                missing = await credentials.missing(domain, username, algorithms)
+                return lambda: stream.upgrades(missing)
+            case SessionRequest():
+                return await self._establish(host, event)
             case NeedIdentity():
                 return lambda: stream.verified(False)  # clients have no certificates here
             case EarlyIQ(iq=iq):
                 try:
-                    reply = await host.iq.answer_early(iq, peer=self._connection.peer)
+                    reply = await host.iq.answer_early(iq, peer=self._connection.peer, stream=self._kept)
                 except StanzaError as error:
                     refused = error
                     return lambda: stream.refuse(refused)
@@ -277,6 +306,24 @@ class Negotiation:
         else:
             connection.session = session
         return lambda: stream.bound(session.jid)
+
+    async def _establish(self, host: Host, request: SessionRequest) -> Callable[[], list[Event]]:
+        stream, connection = self._stream, self._connection
+        log_in = Establishing(host, connection, request, secure=self._secure, lang=_language(stream.lang))
+        try:
+            done = await log_in.run()
+        except SASLError as error:
+            refused = error
+            return lambda: stream.reject(refused)
+        except StreamError as error:
+            fault = error
+            return lambda: stream.fail(fault)
+        if connection.over:
+            if done.session is not None and done.go_on is None:
+                done.session.end()
+        else:
+            connection.session, self._resumes = done.session, done.go_on
+        return lambda: stream.granted(done.granted)
 
     async def _resume(self, host: Host, previd: str, h: int) -> Callable[[], list[Event]]:
         stream, connection = self._stream, self._connection

@@ -244,7 +244,7 @@ ROSTER_SET = (
         ({}, {"jabber:iq:register"}),
         ({"mode": "open"}, {"jabber:iq:register"}),
         ({"mode": "redirect", "redirect_url": "https://localhost/"}, {"jabber:iq:register", "jabber:x:oob"}),
-        ({"password_change": "never", "removal": False}, set()),
+        ({"mode": "closed", "password_change": "never", "removal": False}, set()),
     ],
 )
 async def test_features_of_the_host(settings: dict[str, object], features: set[str]):

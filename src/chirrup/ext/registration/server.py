@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -35,9 +35,9 @@ _LONGEST_PASSWORD: Final = 1024
 class RegistrationSettings(Settings):
     """Who may make accounts, and what their owners may do with them."""
 
-    mode: Literal["closed", "open", "redirect"] = "closed"
-    """Who may register from within a chat program: "closed": nobody, "open": anybody, "redirect": nobody, but those
-    who try are shown where else they can."""
+    mode: Literal["closed", "invitation", "open", "redirect"] = "invitation"
+    """Who may register from within a chat program: "closed": nobody, "invitation": who was invited, "open": anybody,
+    "redirect": nobody, but those who try are shown where else they can."""
     redirect_url: str = Field(default="", validate_default=True)
     """Web page to register at, for the mode "redirect"."""
     registrations_per_hour: int = Field(default=5, ge=1)
@@ -60,6 +60,22 @@ class RegistrationSettings(Settings):
         return url
 
 
+class Doorkeeper(Protocol):
+    """What knows who was invited. `stream` is what is kept for a stream before its log-in."""
+
+    def invited(self, stream: dict[type, Any]) -> bool:
+        """Whether it has shown an invitation."""
+
+    async def admit(self, stream: dict[type, Any], local: str) -> None:
+        """Raise StanzaError where it can't have that name."""
+
+    def take(self, connection: Any, stream: dict[type, Any]) -> None:
+        """Use its invitation up, in the transaction that makes the account. Raises StanzaError."""
+
+    async def registered(self, stream: dict[type, Any], local: str) -> None:
+        """The account was made."""
+
+
 class Registration(Module):
     """Lets people make accounts, change their passwords and remove their accounts."""
 
@@ -71,6 +87,8 @@ class Registration(Module):
     def __init__(self, host: Host, settings: Any) -> None:
         super().__init__(host, settings)
         self._mode = self.settings.mode
+        self.doorkeeper: Doorkeeper | None = None
+        """Set by the module that knows who was invited. Without, the mode "invitation" is as "closed"."""
         if self._mode != "closed" or self.settings.password_change != "never" or self.settings.removal:
             self.features = (NS, OOB) if self._mode == "redirect" else (NS,)
         most = self.settings.registrations_per_hour
@@ -79,7 +97,30 @@ class Registration(Module):
         self._changed = Pace(self.settings.password_changes_per_hour, _HOUR)
 
     def stream_features(self, *, logged_in: bool, secure: bool) -> Iterable[Element]:
-        return () if logged_in or self._mode == "closed" else (Element("register", FEATURE),)
+        return () if logged_in or self._shut else (Element("register", FEATURE),)
+
+    @property
+    def _shut(self) -> bool:
+        return self._mode == "closed" or (self._mode == "invitation" and self.doorkeeper is None)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether those who were invited can register."""
+        return self._mode in ("invitation", "open")
+
+    def tried(self, peer: str) -> None:
+        """Count an attempt from there. StanzaError where there were too many."""
+        if not self._tried.take(network(peer), self.host.clock.monotonic()):
+            raise _too_many()
+
+    def _check_open(self, stream: dict[type, Any]) -> None:
+        """Refuse those who can't register."""
+        if self._shut:
+            raise StanzaError("service-unavailable", "nobody can register here in this way")
+        if self._mode == "redirect":
+            raise StanzaError("not-allowed", f"to register, visit {self.settings.redirect_url}")
+        if self._mode == "invitation" and not (self.doorkeeper and self.doorkeeper.invited(stream)):
+            raise StanzaError("not-allowed", "to register here takes an invitation; open its link in your chat program")
 
     # -- what is asked
 
@@ -89,11 +130,10 @@ class Registration(Module):
         session = self._asker(request)
         if session is not None:
             return Query(registered=True, username=session.jid.local, password="")
-        if self._mode == "closed":
-            raise StanzaError("service-unavailable", "nobody can register here in this way")
         if self._mode == "redirect":
             url = self.settings.redirect_url
             return Query(instructions=f"To register, visit {url}", link=Link(url))
+        self._check_open(request.stream)
         instructions = (
             "Choose a username, and a password for it that has at least "
             f"{self.settings.min_password_length} characters."
@@ -106,7 +146,7 @@ class Registration(Module):
         if request.payload.remove:
             await self._remove(request, session)
         elif session is None:
-            await self._register(request.payload, request.peer)
+            await self._register(request.payload, request.peer, request.stream)
         else:
             await self._change_password(request.payload, session)
 
@@ -122,12 +162,9 @@ class Registration(Module):
 
     # -- before a log-in
 
-    async def _register(self, query: Query, peer: str) -> None:
+    async def _register(self, query: Query, peer: str, stream: dict[type, Any]) -> None:
         """Make an account; durable when this returns (§3.1)."""
-        if self._mode == "closed":
-            raise StanzaError("service-unavailable", "nobody can register here in this way")
-        if self._mode == "redirect":
-            raise StanzaError("not-allowed", f"to register, visit {self.settings.redirect_url}")
+        self._check_open(stream)
         name, password = username_and_password(query)
         if not name or not password:
             raise StanzaError("not-acceptable", "both a username and a password are needed")
@@ -136,23 +173,32 @@ class Registration(Module):
         source, now = network(peer), self.host.clock.monotonic()
         if not self._tried.take(source, now) or not self._made.take(source, now):
             self.host.log.warning("too many registrations", peer=peer)
-            raise StanzaError("not-acceptable", "too many registrations from your address; try later", type="wait")
+            raise _too_many()
         try:
-            await self._create(jid, password)
+            await self._create(jid, password, stream)
         except BaseException:
             self._made.give_back(source)
             raise
         self.host.log.info("account registered", user=jid.local, peer=peer)
 
-    async def _create(self, jid: JID, password: str) -> None:
-        accounts = self.host.store.accounts
+    async def _create(self, jid: JID, password: str, stream: dict[type, Any]) -> None:
+        store, accounts, doorkeeper = self.host.store, self.host.store.accounts, self.doorkeeper
         # An administrator's account that doesn't exist yet isn't for the first who comes along.
         if jid.text in self.host.config.admins or await accounts.exists(self.host.name, jid.local):
             raise StanzaError("conflict", "somebody has that username already")
-        keys = await self._keys(password)
-        taken = await accounts.create_many(self.host.name, [(jid.local, keys)], created=self.host.clock.time())
-        if taken:
-            raise StanzaError("conflict", "somebody has that username already")
+        if doorkeeper is not None:
+            await doorkeeper.admit(stream, jid.local)
+        keys, now = await self._keys(password), self.host.clock.time()
+
+        def make(connection: Any) -> None:
+            if accounts.within(connection).create_many(self.host.name, [(jid.local, keys)], created=now):
+                raise StanzaError("conflict", "somebody has that username already")
+            if doorkeeper is not None:
+                doorkeeper.take(connection, stream)
+
+        await store.submit(make)
+        if doorkeeper is not None:
+            await doorkeeper.registered(stream, jid.local)
 
     # -- after it
 
@@ -208,3 +254,7 @@ class Registration(Module):
             return await self.host.server.credentials.make(password)
         except ValueError:
             raise StanzaError("not-acceptable", "the password has characters that passwords can't have") from None
+
+
+def _too_many() -> StanzaError:
+    return StanzaError("not-acceptable", "too many registrations from your address; try later", type="wait")

@@ -269,6 +269,30 @@ class Rosters(Module):
             sender = JID.parse(stanza.attrs["from"])
             self.host.send(_presence(kind, account.jid, sender, stanza.attrs.get("id")))
 
+    # -- what other modules bring about
+
+    async def befriend(self, account: Account, jid: JID) -> None:
+        """Let the two see each other's presence, as far as this account's roster is concerned. Durable when this
+        returns."""
+        before = account.get(Roster).get(jid)
+        after = replace(before.moved(State.BOTH), listed=True)
+        stored = self._change(account, after)
+        self._push(account, jid)
+        self._tell(account, before, after)
+        await stored
+
+    async def expect(self, account: Account, jid: JID) -> None:
+        """Grant the contact's next request without asking. Durable when this returns."""
+        await self._change(account, replace(account.get(Roster).get(jid), approved=True, listed=True))
+
+    def ask(self, account: Account, jid: JID) -> None:
+        """Ask to see the contact's presence, unless that is so already."""
+        before = account.get(Roster).get(jid)
+        if not before.state.receives:
+            self._change(account, before.moved(OUTBOUND["subscribe"][before.state].state))
+            self._push(account, jid)
+            self.host.send(_presence("subscribe", account.jid, jid, secrets.token_urlsafe(9)))
+
     # -- changes
 
     def _change(self, account: Account, contact: Contact) -> asyncio.Future[Any]:

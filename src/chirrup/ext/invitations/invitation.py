@@ -1,0 +1,92 @@
+"""What an invitation is, its link, and where invitations are kept.
+
+Server and command line write to the same place, so nothing of it is cached."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from chirrup.core.errors import ChirrupError
+
+if TYPE_CHECKING:
+    from chirrup.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Something that can be done once by whoever has its token."""
+
+    inviter: str = ""
+    """The bare JID that becomes a contact of whoever comes; "" for an invitation of the operator's."""
+    username: str = ""
+    """The localpart that is reserved; "" to have it chosen."""
+    may_register: bool = True
+    expires: float | None = None
+    """Seconds since 1970; None for never."""
+
+    def link(self, host: str, token: str) -> str:
+        """The xmpp: URI that chat programs open."""
+        if self.inviter and not self.username:
+            return f"xmpp:{_written(self.inviter)}?roster;preauth={token}" + (";ibr=y" if self.may_register else "")
+        who = f"{_written(self.username)}@" if self.username else ""
+        return f"xmpp:{who}{host}?register;preauth={token}"
+
+
+class Invitations:
+    """The invitations of a host that can still be used."""
+
+    def __init__(self, store: Store, host: str) -> None:
+        self._map = store.map("invitations")
+        self._host = host
+
+    async def create(self, invitation: Invitation, *, now: float, most: int | None = None) -> str:
+        """Keep an invitation and return its token; durable then. Those that have expired are forgotten.
+
+        Raises ChirrupError for a username that is reserved already, and beyond `most` invitations of one inviter."""
+        kept = await self._kept()
+        expired = [token for token, one in kept.items() if one.expires is not None and one.expires <= now]
+        if expired:
+            await self._map.delete(self._host, *expired)
+        current = [one for token, one in kept.items() if token not in expired]
+        if invitation.username and any(one.username == invitation.username for one in current):
+            raise ChirrupError(f"somebody else is invited as {invitation.username}")
+        if most is not None and sum(one.inviter == invitation.inviter for one in current) >= most:
+            raise ChirrupError(f"{most} of your invitations are open; wait until they are used or have expired")
+        token = secrets.token_hex(16)
+        await self._map.set(self._host, token, json.dumps(asdict(invitation)))
+        return token
+
+    async def find(self, token: str, *, now: float) -> Invitation | None:
+        """The invitation with this token, if it is one and hasn't expired."""
+        text = await self._map.get(self._host, token)
+        invitation = None if text is None else Invitation(**json.loads(text))
+        return (
+            None if invitation is None or (invitation.expires is not None and invitation.expires <= now) else invitation
+        )
+
+    async def use(self, token: str) -> bool:
+        """It can't be used any more; whether it could. Durable when this returns."""
+        return await self._map.delete(self._host, token) > 0
+
+    def use_within(self, connection: Any, token: str) -> bool:
+        """As `use`, within somebody's transaction."""
+        return self._map.within(connection).delete(self._host, [token]) > 0
+
+    async def reserved(self, username: str, *, now: float) -> bool:
+        """Whether that name is kept for somebody who was invited."""
+        return any(
+            one.username == username and (one.expires is None or one.expires > now)
+            for one in (await self._kept()).values()
+        )
+
+    async def _kept(self) -> Mapping[str, Invitation]:
+        return {token: Invitation(**json.loads(text)) for token, text in (await self._map.all(self._host)).items()}
+
+
+def _written(text: str) -> str:
+    return quote(text, safe="@!$*()~'")

@@ -1,0 +1,319 @@
+"""Invitations: who makes them, what their tokens open, and that they open it once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.stanza import read_error
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.commands.payloads import Command
+from chirrup.ext.forms.payloads import Field, Form
+from chirrup.ext.invitations import CREATE_ACCOUNT, INVITE, PARS
+from chirrup.ext.invitations.invitation import Invitation, Invitations
+from chirrup.ext.roster.roster import Roster
+from chirrup.testing import FakeClock, TestClient, serve
+from chirrup.testing.server import TestServer
+
+DAY = 86_400.0
+REGISTER = "jabber:iq:register"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, clock: FakeClock) -> AsyncIterator[TestServer]:
+    async with serve(data=tmp_path, clock=clock) as running:
+        yield running
+
+
+async def give(client: TestClient, command: Command) -> Command:
+    answer = await client.ask(Element("iq", CLIENT, command.to_element(), type="set", to="localhost"))
+    if answer.get("type") == "error":
+        raise read_error(answer)
+    assert answer.first is not None
+    return Command.parse(answer.first)
+
+
+async def invite(client: TestClient) -> str:
+    """The link of a new invitation."""
+    done = await give(client, Command(INVITE))
+    assert done.form is not None, done
+    return done.form.values("uri")[0]
+
+
+async def create(client: TestClient, **answers: str) -> Command:
+    first = await give(client, Command(CREATE_ACCOUNT))
+    fields = tuple(Field(var.replace("_", "-"), values=(value,)) for var, value in answers.items())
+    return await give(client, Command(CREATE_ACCOUNT, first.sessionid, form=Form("submit", fields=fields)))
+
+
+def token_of(link: str) -> str:
+    return link.partition("preauth=")[2].partition(";")[0]
+
+
+async def newcomer(server: TestServer) -> TestClient:
+    """A stream that isn't authenticated."""
+    client = await server.raw()
+    client.send(
+        "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' "
+        "to='localhost'>"
+    )
+    await client.header()
+    client.features = await client.receive()
+    return client
+
+
+async def early(client: TestClient, payload: Element) -> Element:
+    """The answer to an IQ before log-in; its error is raised."""
+    answer = await client.ask(Element("iq", CLIENT, payload, type="set", to="localhost"))
+    if answer.get("type") == "error":
+        raise read_error(answer)
+    return answer
+
+
+async def show(client: TestClient, token: str) -> None:
+    await early(client, Element("preauth", PARS, token=token))
+
+
+async def register(client: TestClient, name: str, password: str = "a good secret") -> None:
+    query = Element("query", REGISTER, Element("username", "", name), Element("password", "", password))
+    await early(client, query)
+
+
+async def interested(client: TestClient) -> TestClient:
+    """The client, once it is told of changes of its roster."""
+    await client.ask(Element("iq", CLIENT, Element("query", "jabber:iq:roster"), type="get"))
+    return client
+
+
+async def subscription(server: TestServer, local: str, contact: str) -> str:
+    account = await server.server.hosts["localhost"].load(local)
+    assert account is not None
+    return account.get(Roster).get(JID(contact)).state.subscription
+
+
+async def test_a_friend_registers_and_both_are_contacts(server: TestServer) -> None:
+    romeo = await server.client("romeo", presence=True)
+    await interested(romeo)
+    link = await invite(romeo)
+    assert link.startswith("xmpp:romeo@localhost?roster;preauth=")
+    assert link.endswith(";ibr=y")
+    stream = await newcomer(server)
+    assert stream.features.child("register", "urn:xmpp:ibr-token:0") is not None
+    await show(stream, token_of(link))
+    await register(stream, "juliet")
+    push = await romeo.receive()
+    assert push.first is not None
+    item = push.first.first
+    assert item is not None
+    assert (item.get("jid"), item.get("subscription")) == ("juliet@localhost", "both")
+    juliet = await server.client("juliet", "a good secret")
+    juliet.send("<presence/>")
+    assert (await romeo.receive()).get("from") == juliet.jid.text
+    assert await subscription(server, "juliet", "romeo@localhost") == "both"
+
+
+async def test_without_an_invitation_nobody_registers(server: TestServer) -> None:
+    stream = await newcomer(server)
+    with pytest.raises(StanzaError, match="invitation"):
+        await register(stream, "mallory")
+    for token in ("", "guess", "0" * 32):
+        with pytest.raises(StanzaError) as refused:
+            await show(stream, token)
+        assert refused.value.condition in ("item-not-found", "bad-request")
+    with pytest.raises(StanzaError, match="invitation"):
+        await register(stream, "mallory")
+
+
+async def test_an_invitation_is_for_one(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    token = token_of(await invite(romeo))
+    first, second = await newcomer(server), await newcomer(server)
+    await show(first, token)
+    await show(second, token)
+    results = await asyncio.gather(register(first, "juliet"), register(second, "nurse"), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "StanzaError"]
+    with pytest.raises(StanzaError):
+        await show(await newcomer(server), token)
+    names = await server.server.store.accounts.names("localhost")
+    assert len(names) == 2, "one account beside Romeo's"
+
+
+async def test_what_fails_leaves_the_invitation_good(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    stream = await newcomer(server)
+    await show(stream, token_of(await invite(romeo)))
+    for name, password in (("romeo", "a good secret"), ("juliet", "short")):
+        with pytest.raises(StanzaError):
+            await register(stream, name, password)
+    await register(stream, "juliet")
+    with pytest.raises(StanzaError, match="invitation"):
+        await register(stream, "another")
+
+
+async def test_invitations_expire_but_not_once_they_were_shown(server: TestServer, clock: FakeClock) -> None:
+    romeo = await server.client("romeo")
+    link, other = await invite(romeo), await invite(romeo)
+    clock.advance(7 * DAY - 30)
+    stream = await newcomer(server)
+    await show(stream, token_of(link))
+    clock.advance(31)
+    with pytest.raises(StanzaError):
+        await show(await newcomer(server), token_of(other))
+    await register(stream, "juliet")
+
+
+async def test_an_account_with_a_name(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    done = await create(romeo, username="Juliet", roster_subscription="1")
+    assert done.form is not None
+    link = done.form.values("uri")[0]
+    assert link.startswith("xmpp:juliet@localhost?register;preauth=")
+    assert done.form.values("expire")
+    for _ in range(2):
+        assert (await create(romeo, username="juliet")).notes[0].type == "error", "it is reserved"
+    other = await newcomer(server)
+    await show(other, token_of(await invite(romeo)))
+    with pytest.raises(StanzaError, match="kept for somebody"):
+        await register(other, "juliet")
+    stream = await newcomer(server)
+    await show(stream, token_of(link))
+    with pytest.raises(StanzaError, match="for juliet"):
+        await register(stream, "nurse")
+    await register(stream, "juliet")
+    assert await subscription(server, "romeo", "juliet@localhost") == "both"
+
+
+async def test_an_account_that_stays_a_stranger(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    done = await create(romeo, roster_subscription="0")
+    assert done.form is not None
+    link = done.form.values("uri")[0]
+    assert link.startswith("xmpp:localhost?register;preauth=")
+    stream = await newcomer(server)
+    await show(stream, token_of(link))
+    await register(stream, "juliet")
+    assert await subscription(server, "romeo", "juliet@localhost") == "none"
+
+
+async def test_names_that_cannot_be_given(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    for name in ("romeo", "a b", "@"):
+        assert (await create(romeo, username=name)).notes[0].type == "error"
+
+
+async def test_nobody_invites_without_end(tmp_path: Path) -> None:
+    async with serve({"modules": {"invitations": {"invitations_per_user": 2}}}, data=tmp_path) as server:
+        romeo = await server.client("romeo")
+        for _ in range(2):
+            await invite(romeo)
+        assert (await give(romeo, Command(INVITE))).notes[0].type == "error"
+        await invite(await server.client("juliet"))
+
+
+async def test_who_may_invite(tmp_path: Path) -> None:
+    settings = {
+        "modules": {"invitations": {"users_may_invite": False, "landing_url": "https://localhost/#{token}"}},
+        "hosts": {"localhost": {"admins": ["root@localhost"]}},
+    }
+    async with serve(settings, data=tmp_path) as server:
+        romeo, root = await server.client("romeo"), await server.client("root")
+        link = await invite(romeo)
+        assert "ibr" not in link
+        with pytest.raises(StanzaError):
+            await show(await newcomer(server), token_of(link))
+        with pytest.raises(StanzaError, match="forbidden"):
+            await create(romeo)
+        done = await create(root)
+        assert done.form is not None
+        page, link = done.form.values("landing-url")[0], done.form.values("uri")[0]
+        assert page == f"https://localhost/#{token_of(link)}"
+
+
+async def test_a_closed_host_takes_no_tokens(tmp_path: Path) -> None:
+    async with serve({"modules": {"registration": {"mode": "closed"}}}, data=tmp_path) as server:
+        link = await invite(await server.client("romeo"))
+        assert "ibr" not in link
+        stream = await newcomer(server)
+        assert not [one for one in stream.features.elements() if one.name == "register"]
+        with pytest.raises(StanzaError):
+            await show(stream, token_of(link))
+
+
+# -- contacts
+
+
+async def test_a_request_with_a_token_is_granted(server: TestServer) -> None:
+    romeo = await server.client("romeo", presence=True)
+    juliet = await interested(await server.client("juliet", presence=True))
+    token = token_of(await invite(romeo))
+    juliet.send("<presence to='romeo@localhost' type='subscribed'/>")
+    juliet.send(f"<presence to='romeo@localhost' type='subscribe'><preauth xmlns='{PARS}' token='{token}'/></presence>")
+    kinds = set()
+    while "subscribed" not in kinds or await subscription(server, "juliet", "romeo@localhost") != "both":
+        stanza = await juliet.receive()
+        kinds.add(stanza.get("type"))
+    assert await subscription(server, "romeo", "juliet@localhost") == "both"
+    await romeo.settle()
+    assert not [stanza for stanza in romeo.received if stanza.get("type") == "subscribe"], "nobody was asked"
+
+
+@pytest.mark.parametrize("token", ["made-up", None])
+async def test_a_request_with_another_token_is_one_like_any_other(server: TestServer, token: str | None) -> None:
+    romeo = await server.client("romeo", presence=True)
+    nurse = await server.client("nurse")
+    juliet = await server.client("juliet")
+    wrong = token or token_of(await invite(nurse))
+    juliet.send(f"<presence to='romeo@localhost' type='subscribe'><preauth xmlns='{PARS}' token='{wrong}'/></presence>")
+    assert (await romeo.receive()).get("type") == "subscribe"
+    assert await subscription(server, "romeo", "juliet@localhost") == "none"
+    if token is None:
+        kept = Invitations(server.server.store, "localhost")
+        assert await kept.find(wrong, now=server.server.clock.time()) is not None, "it is still the nurse's"
+
+
+async def test_a_token_grants_one_request(server: TestServer) -> None:
+    romeo = await server.client("romeo", presence=True)
+    token = token_of(await invite(romeo))
+    asking = f"<presence to='romeo@localhost' type='subscribe'><preauth xmlns='{PARS}' token='{token}'/></presence>"
+    juliet = await interested(await server.client("juliet", presence=True))
+    mallory = await server.client("mallory", presence=True)
+    juliet.send(asking)
+    while (await juliet.receive()).get("type") != "subscribed":
+        pass
+    mallory.send(asking)
+    while (stanza := await romeo.receive()).get("type") != "subscribe":
+        pass
+    assert stanza.get("from") == "mallory@localhost"
+
+
+async def test_who_has_an_account_does_not_show_tokens(server: TestServer) -> None:
+    romeo = await server.client("romeo")
+    answer = await romeo.ask(
+        Element("iq", CLIENT, Element("preauth", PARS, token=token_of(await invite(romeo))), type="set", to="localhost")
+    )
+    assert answer.get("type") == "error"
+
+
+@pytest.mark.parametrize(
+    ("invitation", "link"),
+    [
+        (Invitation("romeo@example.com"), "xmpp:romeo@example.com?roster;preauth=TOKEN;ibr=y"),
+        (Invitation("romeo@example.com", may_register=False), "xmpp:romeo@example.com?roster;preauth=TOKEN"),
+        (Invitation(username="juliet"), "xmpp:juliet@example.com?register;preauth=TOKEN"),
+        (Invitation(), "xmpp:example.com?register;preauth=TOKEN"),
+        (Invitation("o%c?;/ré@example.com"), "xmpp:o%25c%3F%3B%2Fr%C3%A9@example.com?roster;preauth=TOKEN;ibr=y"),
+    ],
+)
+def test_links(invitation: Invitation, link: str) -> None:
+    """XEP-0401 §5.1 and §5.4; RFC 5122 §2.7.2 for what is escaped."""
+    assert invitation.link("example.com", "TOKEN") == link
