@@ -8,7 +8,9 @@ async with Client("juliet@example.org", password="…") as client:
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,10 +24,11 @@ from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_id, make_nonce, open_link
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import NetworkError, StreamError
-from chirrup.core.features import resume
+from chirrup.core.features import Token, UserAgent, resume
+from chirrup.core.features.sasl2 import TokenReceived
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
-from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, ClientStream, Credentials
+from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, ClientStream, Credentials, Event
 from chirrup.core.xml import Element
 from chirrup.net.clock import Clock
 from chirrup.net.deadline import Deadline
@@ -90,7 +93,14 @@ class Client(Entity):
         self._trust = Trust(Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify)
         chosen = None if mechanisms is None else tuple(mechanisms)
         credentials = Credentials(address.local, password, mechanisms=chosen, salted_passwords={})
-        self._policy = ClientPolicy(credentials, address.resource, tls_required=require_tls, derive_keys=False)
+        self._policy = ClientPolicy(
+            credentials,
+            address.resource,
+            tls_required=require_tls,
+            user_agent=UserAgent(str(uuid.uuid4()), "Chirrup") if reconnect else None,
+            want_token=reconnect,
+            derive_keys=False,
+        )
         self._managed = managed = Managed(self.clock, resume=reconnect)
         self._stream_features = resume.managed(CLIENT_FEATURES, managed.management)
         for name in ("r", "a", "enabled", "failed"):
@@ -133,6 +143,8 @@ class Client(Entity):
                     f"{self.domain} sends this client from one host to another: to {redirection}, then to {again}"
                 ) from None
         self.account = negotiated.jid.bare
+        if self._token is not None:
+            self._policy = replace(self._policy, remembered=negotiated.offered)
         return negotiated
 
     def _resumption_place(self, usual: Target) -> list[Target]:
@@ -185,11 +197,33 @@ class Client(Entity):
                 return await self._negotiation(link, stream).run()
             except NetworkError as error:
                 failure = failure or error
+            except StreamError:
+                self._policy = replace(self._policy, remembered=None)  # it may be what was relied on
+                raise
 
     def _negotiation(self, link: Link, stream: ClientStream) -> Negotiation:
         return Negotiation(
-            link, stream, account=self._address.bare.text, trust=self._trust, clock=self.clock, seconds=self.timeout
+            link,
+            stream,
+            account=self._address.bare.text,
+            trust=self._trust,
+            clock=self.clock,
+            seconds=self.timeout,
+            tell=self._remember,
         )
+
+    @property
+    def _token(self) -> Token | None:
+        credentials = self._policy.credentials
+        return None if credentials is None else credentials.token
+
+    def _remember(self, event: Event) -> None:
+        """A token for the next log-in (XEP-0484), or that there is none any more. It is kept in memory alone."""
+        credentials = self._policy.credentials
+        if credentials is not None:
+            token = event.token if isinstance(event, TokenReceived) else None
+            remembered = self._policy.remembered if token else None
+            self._policy = replace(self._policy, credentials=replace(credentials, token=token), remembered=remembered)
 
 
 @cache

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -19,6 +20,7 @@ from chirrup.core.errors import (
     StreamError,
     TrustError,
 )
+from chirrup.core.features.sasl2 import TokenReceived, TokenRefused
 from chirrup.core.features.starttls import NS as STARTTLS
 from chirrup.core.jid import JID
 from chirrup.core.parser import StreamParser
@@ -77,6 +79,8 @@ class Negotiated:
     """After how long a silence the server may act."""
     resumed: bool = False
     """Whether the session is the former one (XEP-0198)."""
+    offered: Element | None = None
+    """What the server offered under TLS before it knew who it was."""
 
 
 async def open_link(
@@ -128,9 +132,19 @@ class Negotiation:
     """Drives a stream until it is ready, each step within its deadline."""
 
     def __init__(
-        self, link: Link, stream: ClientStream, *, account: str, trust: Trust, clock: Clock, seconds: float
+        self,
+        link: Link,
+        stream: ClientStream,
+        *,
+        account: str,
+        trust: Trust,
+        clock: Clock,
+        seconds: float,
+        tell: Callable[[Event], None],
     ) -> None:
-        """`account` is whose credentials these are, for errors; `seconds` is what each step may take."""
+        """`account` is whose credentials these are, for errors; `seconds` is what each step may take; `tell` is given
+        the events that are to be remembered for the next time: TokenReceived and TokenRefused."""
+        self._tell = tell
         self._link = link
         self._stream = stream
         self._account = account
@@ -139,6 +153,7 @@ class Negotiation:
         self._seconds = seconds
         self._features = Element("features", STREAMS)
         self._limits = LimitsSeen(None, None)
+        self._offered: Element | None = None
         self._resumed = False
         self._own_resource = True
         self._derivation: NeedSaltedPassword | None = None
@@ -162,7 +177,7 @@ class Negotiation:
         leftover = stream.leftover + link.take()
         return Negotiated(
             link, stream.parser, leftover, JID(stream.jid), self._features, self._limits.max_bytes,
-            self._limits.idle_seconds, self._resumed,
+            self._limits.idle_seconds, self._resumed, self._offered,
         )  # fmt: skip
 
     @property
@@ -195,9 +210,13 @@ class Negotiation:
                 case StartTLS():
                     self._tls_is_next = True
                 case FeaturesSeen(features=features):
+                    if self._stream.identity is None and self._stream.security is not None:
+                        self._offered = features
                     self._features = features
                 case LimitsSeen():
                     self._limits = event
+                case TokenReceived() | TokenRefused():
+                    self._tell(event)
                 case SessionResumed():
                     self._resumed = True
                 case Ready():
