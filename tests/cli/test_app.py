@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from chirrup import __version__
+from chirrup.core.accelerator import FORM
 
 SLOW_TO_IMPORT = ("sqlalchemy", "alembic", "structlog", "cryptography", "uvloop", "rich.table")
 
 
 def test_version(chirrup: Any) -> None:
-    assert chirrup("version").out == f"chirrup {__version__}\n"
+    assert chirrup("version").out == f"chirrup {__version__} (parser: {FORM})\n"
 
 
 def test_a_command_imports_only_what_it_needs() -> None:

@@ -101,5 +101,7 @@ def invite(
 
 @app.command()
 def version() -> None:
-    """Print the program's version."""
-    print(f"chirrup {__version__}")
+    """Print the program's version, and whether its parser is compiled or Python."""
+    from chirrup.core.accelerator import FORM
+
+    print(f"chirrup {__version__} (parser: {FORM})")

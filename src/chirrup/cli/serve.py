@@ -13,6 +13,7 @@ import uvloop
 from chirrup import __version__
 from chirrup.cli import notify
 from chirrup.cli.which import command
+from chirrup.core.accelerator import FORM
 from chirrup.core.errors import ChirrupError
 from chirrup.server import logs
 from chirrup.server.app import Server
@@ -85,7 +86,7 @@ class _Service:
         where = _where(self._server.listening)
         greets = self._config.log.format == "human" and "NOTIFY_SOCKET" not in os.environ
         beside = {} if greets and self._config.log.to == "stderr" else {"listens": "; ".join(where)}
-        self._log.info("ready", version=__version__, hosts=", ".join(self._config.hosts), **beside)
+        self._log.info("ready", version=__version__, parser=FORM, hosts=", ".join(self._config.hosts), **beside)
         if greets:
             print(f"Chirrup {__version__} is {self._status()}.", flush=True)
             for line in (*where, *await self._next_steps()):
