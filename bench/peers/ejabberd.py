@@ -33,6 +33,7 @@ shaper_rules:
   max_user_sessions: 10000
   max_user_offline_messages: 5000
 modules:
+  mod_carboncopy: {{}}
   mod_disco: {{}}
   mod_roster:
     versioning: true
@@ -43,6 +44,7 @@ modules:
   mod_register:
     ip_access: everybody
     access: everybody
+  mod_stream_mgmt: {{}}
   mod_time: {{}}
   mod_vcard: {{}}
   mod_version: {{}}

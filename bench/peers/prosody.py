@@ -15,7 +15,7 @@ data_path = "{folder}"
 pidfile = "{folder}/prosody.pid"
 modules_enabled = {{
   "disco"; "roster"; "saslauth"; "tls"; "private"; "vcard"; "ping"; "register"; "time"; "uptime"; "version";
-  "lastactivity"; "server_contact_info";
+  "lastactivity"; "server_contact_info"; "carbons"; "smacks";
 }}
 modules_disabled = {{ "s2s" }}
 c2s_ports = {{ {port} }}

@@ -13,6 +13,7 @@ from functools import partial
 from bench.scenarios.chat import REALISTIC, SMALL, chat, chat_bare
 from bench.scenarios.idle import idle
 from bench.scenarios.latency import latency
+from bench.scenarios.managed import chat_managed
 from bench.scenarios.offline import offline
 from bench.scenarios.presence import presence
 from bench.scenarios.result import Meter, Result, Scenario
@@ -32,6 +33,9 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
         "chat, plain": Scenario(partial(many, body=SMALL, tls=False), relay=True),
         "chat, TLS": Scenario(partial(many, body=SMALL, tls=True), relay=True),
         "chat, TLS, realistic": Scenario(partial(many, body=REALISTIC, tls=True), relay=True),
+        "chat, TLS, stream management, carbons": Scenario(
+            partial(chat_managed, pairs=20, window=64, messages=of(60_000), body=REALISTIC)
+        ),
         "chat, plain, one in flight": Scenario(partial(one, body=SMALL, tls=False), relay=True),
         "chat, TLS, one in flight": Scenario(partial(one, body=SMALL, tls=True), relay=True),
         "chat to bare JIDs, two clients": Scenario(partial(chat_bare, pairs=20, window=64, messages=of(40_000))),

@@ -77,9 +77,9 @@ async def chat(
     if server.name == "relay":
         receivers = [await relay.join(server, "R", n, tls=tls) for n in range(pairs)]
         senders = [await relay.join(server, "S", n, tls=tls) for n in range(pairs)]
-        return await _chat(server, senders, receivers, [r.jid for r in receivers], window, messages, body, patience)
+        return await exchange(server, senders, receivers, [r.jid for r in receivers], window, messages, body, patience)
     users = await available(server.port, [f"chat{n}" for n in range(2 * pairs)], tls=tls)
-    return await _chat(
+    return await exchange(
         server, users[:pairs], users[pairs:], [u.jid for u in users[pairs:]], window, messages, body, patience
     )
 
@@ -95,7 +95,7 @@ async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) 
     counters = [Counter(END) for _ in second]
     for connection, counter in zip(second, counters, strict=True):
         connection.on_data = counter.feed
-    result = await _chat(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5, counters)
+    result = await exchange(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5, counters)
     close(second)
     result.figures["copies"] = 1 + sum(counter.total for counter in counters) / max(1, result.units)
     return result
@@ -112,7 +112,7 @@ async def _settled(counters: Sequence[Counter], wanted: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _chat(
+async def exchange(
     server: Running,
     senders: list[Connection],
     receivers: list[Connection],
@@ -122,11 +122,13 @@ async def _chat(
     body: str,
     patience: float,
     copies: Sequence[Counter] = (),
+    kind: type[Pair] = Pair,
 ) -> Result:
-    """`copies` count what arrives at further clients, for which it waits too."""
+    """What the scenarios here have in common; `copies` count what arrives at further clients, for which it waits
+    too."""
     each = messages // len(senders)
     running = [
-        Pair(sender, receiver, body.format(to=address).encode(), window, each)
+        kind(sender, receiver, body.format(to=address).encode(), window, each)
         for sender, receiver, address in zip(senders, receivers, addresses, strict=True)
     ]
     meter = Meter(server)

@@ -47,7 +47,8 @@ def test_a_scenario_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str
 def test_patterns_choose_scenarios() -> None:
     assert list(select([], 1.0)) == list(scenarios())
     assert set(select(["chat, TLS*", "presence"], 1.0)) == {
-        "chat, TLS", "chat, TLS, realistic", "chat, TLS, one in flight", "presence",
+        "chat, TLS", "chat, TLS, realistic", "chat, TLS, stream management, carbons", "chat, TLS, one in flight",
+        "presence",
     }  # fmt: skip
 
 
