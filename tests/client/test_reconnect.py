@@ -1,0 +1,220 @@
+"""Connections that are lost, and made again; sessions that go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tests.plugins.liar import Liar, Peer
+
+from chirrup import Client, ConnectionState, Message, StreamError
+from chirrup.client import backoff
+from chirrup.client.feature import Feature
+from chirrup.client.states import StateChange
+from chirrup.ext.version.payloads import Version
+from chirrup.testing import FakeClock, TestServer, serve
+
+TIMEOUT = 10
+SM = "urn:xmpp:sm:3"
+
+
+class Diary(Feature):
+    """Notes what happens to its session."""
+
+    def __init__(self, entity: Any) -> None:
+        super().__init__(entity)
+        self.days: list[str] = []
+
+    async def session_bound(self) -> None:
+        self.days.append("bound")
+
+    async def session_ready(self) -> None:
+        self.days.append("ready")
+
+    def session_resumed(self) -> None:
+        self.days.append("resumed")
+
+    def session_ended(self) -> None:
+        self.days.append("ended")
+
+
+async def until(client: Client, state: ConnectionState, feed: Any = None) -> StateChange:
+    async with asyncio.timeout(TIMEOUT):
+        async for change in feed or client.states():
+            if change.state is state:
+                return change
+    raise AssertionError("it ended before that")
+
+
+async def pass_time(clock: FakeClock, client: Client) -> StateChange:
+    """Let time pass until the client is online again."""
+    states = client.states()
+    await until(client, ConnectionState.WAITING, states)
+    clock.advance(backoff.FIRST)
+    return await until(client, ConnectionState.ONLINE, states)
+
+
+def cut(client: Client) -> None:
+    """The network is gone."""
+    assert client._link is not None
+    client._link.abort()
+
+
+async def online(server: TestServer, jid: str, **options: Any) -> tuple[Client, FakeClock]:
+    clock = FakeClock()
+    client = await server.sdk(jid, clock=clock, features=[Diary], **options)
+    await client.connect()
+    return client, clock
+
+
+async def test_a_session_outlives_its_connection() -> None:
+    async with serve() as server, await server.sdk("bob") as bob:
+        alice, clock = await online(server, "alice")
+        jid = alice.jid
+        heard, bobs = alice.messages(), bob.messages()
+        await alice.send(Message("bob@localhost", "1"))
+        asking = asyncio.create_task(alice.request(Version(), to="localhost"))
+        await asyncio.sleep(0)
+        cut(alice)
+        await bob.send(Message("alice@localhost", "while away"))
+        await bob.settle()
+        waiting = asyncio.create_task(alice.send(Message("bob@localhost", "2")))
+        change = await pass_time(clock, alice)
+        assert change.resumed
+        assert alice.jid == jid
+        async with asyncio.timeout(TIMEOUT):
+            assert (await asking).name == "Chirrup"
+            await waiting
+            assert (await anext(heard)).body == "while away"
+            assert [(await anext(bobs)).body for _ in range(2)] == ["1", "2"]
+        assert alice.need(Diary).days == ["bound", "ready", "resumed"]
+        await alice.close()
+        assert alice.need(Diary).days[3:] == ["ended"]
+
+
+async def test_what_was_sent_is_sent_again_in_a_new_session() -> None:
+    """The server has forgotten the session: the messages that it hadn't acknowledged go into the new one."""
+    async with serve({"modules": {}}) as server, await server.sdk("bob") as bob:
+        alice, clock = await online(server, "alice")
+        assert alice._managed is not None
+        heard = bob.messages()
+        cut(alice)
+        alice._managed.management.sent(Message("bob@localhost", "lost?", id="m").element.to_bytes(), 0)
+        alice._managed.management.id = "what nobody knows"
+        alice._managed.management.ledger.add(Message("bob@localhost", "lost?").element.to_bytes(), 0)
+        change = await pass_time(clock, alice)
+        assert not change.resumed
+        async with asyncio.timeout(TIMEOUT):
+            assert (await anext(heard)).body == "lost?"
+        assert alice.need(Diary).days == ["bound", "ready", "ended", "bound", "ready"]
+        await alice.close()
+
+
+async def test_another_client_takes_the_resource() -> None:
+    async with serve() as server:
+        alice, _ = await online(server, "alice/garden")
+        other = await server.sdk("alice/garden")
+        async with other:
+            change = await until(alice, ConnectionState.OFFLINE)
+            assert isinstance(change.reason, StreamError)
+            assert change.reason.condition == "conflict"
+
+
+async def test_attempts_become_rare() -> None:
+    """Twofold longer each time, up to a limit, and never at the same moment for all clients."""
+    longest = backoff.delays(lambda: 1.0)
+    assert [next(longest) for _ in range(10)] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    shortest = backoff.delays(lambda: 0.0)
+    assert next(shortest) == 1
+    drawn = backoff.delays()
+    assert 1 <= next(drawn) <= 2
+
+
+async def test_it_tries_until_the_server_is_back(liar: Liar) -> None:
+    async def refuse(peer: Peer) -> None:
+        peer.drop()
+
+    async def serve_once(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.go.wait()
+        peer.drop()
+
+    async def serve_again(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.end()
+
+    client = liar.client(serve_once, refuse, refuse, serve_again, reconnect=True)
+    await client.connect()
+    states = client.states()
+    liar.go.set()
+    delays = []
+    async with asyncio.timeout(TIMEOUT):
+        async for change in states:
+            if change.state is ConnectionState.WAITING:
+                assert change.retry_in is not None
+                delays.append(change.retry_in)
+                liar.clock.advance(change.retry_in)
+            if change.state is ConnectionState.ONLINE and liar.connections == 4:
+                break
+    assert [1 <= delay / 2**exponent <= 2 for exponent, delay in enumerate(delays)] == [True] * 3
+    await client.close()
+
+
+async def test_the_first_connection_is_tried_again_if_that_is_wished(liar: Liar) -> None:
+    async def refuse(peer: Peer) -> None:
+        peer.drop()
+
+    async def let_in(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.end()
+
+    client = liar.client(refuse, let_in, reconnect=True)
+    states = client.states()
+    connecting = asyncio.create_task(client.connect(retry=True))
+    await until(client, ConnectionState.WAITING, states)
+    liar.clock.advance(2)
+    async with asyncio.timeout(TIMEOUT):
+        await connecting
+    await client.close()
+
+
+async def test_closing_while_it_waits(liar: Liar) -> None:
+    async def leave(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.go.wait()
+        peer.drop()
+
+    client = liar.client(leave, reconnect=True)
+    await client.connect()
+    liar.go.set()
+    await until(client, ConnectionState.WAITING)
+    await client.close()
+    assert client.state is ConnectionState.OFFLINE
+    assert liar.clock.waiting == 0
+    await client.wait_closed()
+
+
+async def test_the_server_acknowledges_and_is_acknowledged(liar: Liar) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).name == "enable"
+        peer.send(f"<enabled xmlns='{SM}'/><message/><r xmlns='{SM}'/>")
+        assert str(await peer.read()) == f"<a xmlns='{SM}' h='1'/>"
+        for _ in range(20):
+            assert (await peer.read()).name == "message"
+        assert (await peer.read()).name == "r"
+        peer.send(f"<a xmlns='{SM}' h='20'/>")
+        await peer.read()
+        peer.send(f"<a xmlns='{SM}' h='99'/>")
+        await peer.end()
+        assert b"handled-count-too-high" in peer.heard
+
+    client = liar.client(script)
+    came = client.messages(lambda message: True)
+    await client.connect()
+    await anext(came)
+    for _ in range(21):
+        await client.send(Message("bob@localhost", "x"))
+    change = await until(client, ConnectionState.OFFLINE)
+    assert isinstance(change.reason, StreamError)
+    assert change.reason.condition == "undefined-condition"
