@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.liar import Liar, Peer
 
 import chirrup
 from chirrup import JID, AuthenticationError, Client, ConnectionState, Element, Message, Presence, StanzaError
@@ -18,7 +19,6 @@ from chirrup.ext.ping.payloads import Ping
 from chirrup.ext.time.payloads import Time
 from chirrup.ext.version.payloads import Version
 from chirrup.testing import serve
-from tests.plugins.liar import Liar, Peer
 
 TIMEOUT = 10
 
