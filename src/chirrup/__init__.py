@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from chirrup.client.client import Client
+    from chirrup.client.component import Component
     from chirrup.client.oneshot import send
     from chirrup.client.stanzas import IQ, Message, Presence
     from chirrup.client.states import ConnectionState
@@ -34,6 +35,7 @@ __all__ = [
     "AuthenticationError",
     "ChirrupError",
     "Client",
+    "Component",
     "Config",
     "ConfigError",
     "ConnectionState",
@@ -58,6 +60,7 @@ _HOMES: Final = {
     "AuthenticationError": "chirrup.core.errors",
     "ChirrupError": "chirrup.core.errors",
     "Client": "chirrup.client.client",
+    "Component": "chirrup.client.component",
     "Config": "chirrup.server.config",
     "ConfigError": "chirrup.core.errors",
     "ConnectionState": "chirrup.client.states",

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Literal, TypeVar, overload
 
 from chirrup.client.dispatch import Dispatcher
-from chirrup.client.feature import Answer, F, Feature, Name, Request
+from chirrup.client.feature import Answer, F, Feature, Identity, Name, Request
 from chirrup.client.feed import Feed, Feeds
 from chirrup.client.life import TIMEOUT, Life
 from chirrup.client.link import Link
@@ -57,6 +57,8 @@ class Entity(Life):
         super().__init__(jid, reconnect=reconnect, timeout=timeout, clock=clock)
         self.server_features = Element("features", STREAMS)
         """The <stream:features/> that the server offered last."""
+        self.identity = Identity("client", "bot", "Chirrup")
+        """What the program is, besides what features say; see the registry of XEP-0030 §3.1."""
         self.nonzas: dict[Name, Callable[[Element], None]] = {}
         """Who takes the first-level elements that are no stanzas."""
         self._keepalive = keepalive
@@ -77,6 +79,10 @@ class Entity(Life):
     def is_own(self, sender: JID | None) -> bool:
         """Whether what comes from there, or without an address, is the own server's word on the entity's behalf."""
         return sender is None or sender == self.jid.bare
+
+    def reply_from(self, message: Message) -> str | None:
+        """The address from which an answer to a message comes; None for the own one."""
+        return None
 
     # -- features
 

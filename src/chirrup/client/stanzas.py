@@ -181,7 +181,14 @@ class Message(Stanza):
         if self.outgoing and kind != "groupchat":
             to = self.to or to
         answer_kind: MessageType = "chat" if kind == "headline" else kind
-        return Message(to, body, *payloads, type=answer_kind, thread=self.thread or None)
+        answer = Message(to, body, *payloads, type=answer_kind, thread=self.thread or None)
+        return answer.speaking_as(self.entity.reply_from(self))
+
+    def speaking_as(self, sender: JID | str | None) -> Self:
+        """Say that the message is from there: one of a component's addresses. Gives the message."""
+        if sender is not None:
+            self.element.attrs["from"] = str(sender)
+        return self
 
 
 class Presence(Stanza):

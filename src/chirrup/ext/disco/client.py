@@ -26,8 +26,6 @@ class Disco(Feature):
 
     def __init__(self, entity: Entity) -> None:
         super().__init__(entity)
-        self.identity = Identity("client", "bot", "Chirrup")
-        """What the program is, besides what features say; see the registry of XEP-0030 §3.1."""
         self._forms: list[Element] = []
         self._items: list[Item] = []
         self._info_tellers: list[InfoTeller] = []
@@ -38,9 +36,8 @@ class Disco(Feature):
     def own(self) -> Info:
         """What is told to who asks."""
         features = sorted({var for feature in self.entity.features for var in feature.features})
-        identities = {self.identity}
-        for feature in self.entity.features:
-            identities |= {Identity(one.category, one.type, one.name or None) for one in feature.identities}
+        told = [self.entity.identity, *(one for feature in self.entity.features for one in feature.identities)]
+        identities = {Identity(one.category, one.type, one.name or None) for one in told}
         ordered = sorted(identities, key=lambda one: (one.category, one.type, one.name or ""))
         return Info(None, tuple(ordered), tuple(map(FeatureOf, features)), tuple(self._forms))
 
