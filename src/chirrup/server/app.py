@@ -165,7 +165,11 @@ class Server:
             "uptime_seconds": round(self.clock.time() - self.started),
             "connections": len(self.connections),
             "hosts": {
-                name: {"sessions": sum(1 for _ in host.sessions()), "modules": [m.name() for m in host.modules]}
+                name: {
+                    "sessions": sum(1 for _ in host.sessions()),
+                    "detached": sum(session.detached for session in host.sessions()),
+                    "modules": [m.name() for m in host.modules],
+                }
                 for name, host in self.hosts.items()
             },
             "components": {domain: component.connection is not None for domain, component in self.components.items()},
