@@ -456,3 +456,13 @@ async def test_the_log_says_it(managers, caplog):
     logged = [record.getMessage() for record in caplog.records]
     assert any("session detached" in line for line in logged)
     assert any("session resumed" in line for line in logged)
+
+
+async def test_the_status_tells_who_is_away(managers):
+    async with managers() as they:
+        alice, _ = await they.client("alice/sofa")
+        await they.client("bob/desk")
+        await they.cut(alice)
+        hosts = they.server.server.status()["hosts"]
+        assert hosts["localhost"]["detached"] == 1
+        assert hosts["localhost"]["sessions"] == 3  # and one bystander

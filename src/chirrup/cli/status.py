@@ -46,5 +46,6 @@ def _hosts(hosts: Mapping[str, Mapping[str, Any]], certificates: Mapping[str, in
     for name, host in hosts.items():
         days = certificates.get(name)
         left = "" if days is None else f"{days} days left"
-        table.add_row(Text(name), str(host.get("sessions", "")), left, Text(", ".join(host.get("modules", ()))))
+        away = f" ({detached} away)" if (detached := host.get("detached")) else ""
+        table.add_row(Text(name), f"{host.get('sessions', '')}{away}", left, Text(", ".join(host.get("modules", ()))))
     return table
