@@ -110,6 +110,22 @@ class People:
                 events.append(event)
         return events
 
+    async def arrives(self, client: TestClient) -> Event:
+        """The next event, when it comes. What comes before it stays in `received`."""
+        others: list[Element] = []
+        while True:
+            stanza = await client.receive()
+            if stanza.name == "message" and (event := Event.find(stanza)) is not None:
+                client.received.extendleft(reversed(others))
+                return event
+            others.append(stanza)
+
+    async def item_arrives(self, client: TestClient) -> str:
+        """The node and the id of the next item, when it comes, such as "tune a"."""
+        event = await self.arrives(client)
+        assert event.items is not None
+        return f"{event.items.node} {event.items.items[0].id}"
+
     async def told_items(self, client: TestClient) -> list[str]:
         """The ids of the items that have come, and of those that were retracted with a "-" before them."""
         found = []

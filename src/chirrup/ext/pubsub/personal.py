@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.ext.caps.server import Capabilities
 from chirrup.ext.pubsub import NOTIFY
 from chirrup.ext.pubsub.config import DEFAULT
-from chirrup.ext.pubsub.service import Node, Service
+from chirrup.ext.pubsub.service import Node, Service, presence_needed
 from chirrup.ext.roster.roster import Roster
 from chirrup.server.module import Account
 
@@ -44,6 +45,16 @@ class PersonalService(Service):
     def groups_of(self, jid: JID) -> Iterable[str]:
         contact = self.account.get(Roster).get(jid)
         return contact.groups if contact.listed else ()
+
+    def refusal(self, node: Node, jid: JID, *, subscribing: bool = False) -> StanzaError | None:
+        if self._blocks(jid):
+            return presence_needed()
+        return super().refusal(node, jid, subscribing=subscribing)
+
+    def _blocks(self, jid: JID) -> bool:
+        """Whether the owner has nothing to do with somebody (XEP-0163 §4.3.3)."""
+        refuses = self.account.refuses
+        return refuses is not None and refuses(jid)
 
     def may_enlist(self, jid: JID) -> bool:
         return self.is_owner(jid) or self.shares_presence_with(jid)
@@ -103,7 +114,7 @@ class PersonalService(Service):
         told: set[JID] = set()
         reached: set[JID] = set()
         for client, trusted in self._interested(node):
-            if client not in told:
+            if client not in told and not self._blocks(client):
                 told.add(client)
                 reached.add(client.bare)
                 yield client, trusted
