@@ -21,6 +21,7 @@ from chirrup.server.listen import Listeners
 from chirrup.server.logs import get_logger, reconfigure
 from chirrup.server.modules import chosen, find
 from chirrup.server.router import Router
+from chirrup.server.secret import load_secret
 from chirrup.store import Store
 
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Server:
             config.limits.failed_logins, config.limits.failed_logins_refuse, config.limits.failed_login_window
         )
         self.store: Store
+        self.secret: bytes
+        """The server's own, the same after a restart: to derive from, under a label each, what only it may know."""
         self.credentials: Credentials
         self._listeners = Listeners(self)
         self._admin: AdminSocket | None = None
@@ -68,7 +71,8 @@ class Server:
         then."""
         self.config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = await Store.open(self.config.store_url, exclusive=True)
-        self.credentials = Credentials(self.store)
+        self.secret = load_secret(self.config.data)
+        self.credentials = Credentials(self.store, self.secret)
         try:
             for domain, component in self.config.components.items():
                 self._add_component(domain, component)

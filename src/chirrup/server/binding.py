@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from chirrup.core.errors import StanzaError, StreamError
@@ -19,9 +20,18 @@ if TYPE_CHECKING:
 
 
 async def bind(
-    host: Host, jid: JID, resource: str | None, wire: Wire, *, log: BoundLogger, secure: bool, lang: str = ""
+    host: Host,
+    jid: JID,
+    resource: str | None,
+    wire: Wire,
+    *,
+    log: BoundLogger,
+    secure: bool,
+    lang: str = "",
+    data: Iterable[object] = (),
 ) -> Session:
-    """A new session of the account `jid`. Raises the StanzaError that the client is answered with."""
+    """A new session of the account `jid`, with `data` for who asks for it by its type. Raises the StanzaError that the
+    client is answered with."""
     account = await (host.guest(jid.local) if host.anonymous else host.load(jid.local))
     if account is None:
         raise StanzaError("not-allowed", "the account is gone")
@@ -41,6 +51,7 @@ async def bind(
         raise StanzaError("resource-constraint", f"an account may have {limits.resources_per_account} sessions at most")
     full = account.jid.with_resource(resource)
     session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure, lang=lang)
+    session.data.update((type(item), item) for item in data)
     _begin(session)
     return session
 

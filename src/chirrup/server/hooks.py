@@ -81,6 +81,11 @@ account_removed: Final[Hook[[Account], Awaitable[None] | None]] = Hook(
     "account_removed", "An account is about to be removed, its data still there: tell others. async"
 )
 session_bound: Final[Hook[[Session], None]] = Hook("session_bound", "A client has bound a resource.")
+session_told: Final[Hook[[Session], Element | None]] = Hook(
+    "session_told",
+    "A client has bound a resource while it logged in (XEP-0386), and what it switched on is on: what it is told of "
+    "its account in <bound/>, if anything.",
+)
 session_available: Final[Hook[[Session], None]] = Hook(
     "session_available", "A session sent its first presence without type since it was bound or unavailable."
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chirrup.server.config import HostConfig
     from chirrup.server.router import Router
     from chirrup.store import Store
+    from chirrup.server.tokens import Tokens
 
 M = TypeVar("M", bound=Module)
 
@@ -73,6 +74,8 @@ class Host:
         """What can be switched on while a resource is bound, by name and namespace (XEP-0386)."""
         self._loading: dict[str, asyncio.Task[Account | None]] = {}
         self._origin = HostOrigin(self)
+        self.tokens: Tokens | None = None
+        """Who keeps the tokens of clients (XEP-0484), if anybody does."""
         for addressee_iq in _NEGOTIATION:
             self.iq.add(*addressee_iq)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
@@ -40,6 +40,15 @@ class AccountInfo:
     """The status text of its last unavailable presence (XEP-0012 §4)."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoginInfo:
+    """What is needed to let somebody in."""
+
+    disabled: bool
+    keys: dict[str, ScramKeys]
+    """By algorithm."""
+
+
 class AccountRows:
     """Accounts, within somebody's transaction. Methods as in `Accounts`."""
 
@@ -65,7 +74,19 @@ class AccountRows:
         where = account_keys.c.host == host, account_keys.c.local == local
         self._connection.execute(delete(account_keys).where(*where))
         self._add_keys(host, local, keys)
+        tokens = map_entry.c.owner == f"{local}@{host}", map_entry.c.name == Accounts.TOKENS
+        self._connection.execute(delete(map_entry).where(*tokens))
         return True
+
+    def add_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> None:
+        known = self.keys(host, local)
+        if known is not None:
+            self._add_keys(host, local, [key for key in keys if key.algorithm not in known])
+
+    def login(self, host: str, local: str) -> LoginInfo | None:
+        query = select(account.c.disabled).where(*_is(host, local))
+        disabled = self._connection.execute(query).scalar()
+        return None if disabled is None else LoginInfo(disabled, self.keys(host, local) or {})
 
     def keys(self, host: str, local: str) -> dict[str, ScramKeys] | None:
         columns = account_keys.c
@@ -138,6 +159,9 @@ class AccountRows:
 class Accounts:
     """The accounts of all hosts. `host` and `local` are parts of a prepared JID."""
 
+    TOKENS: Final = "tokens"
+    """The name of the map that has what stands in for an account's password, and goes with it."""
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -161,8 +185,12 @@ class Accounts:
         return self._store.submit(lambda connection: AccountRows(connection).remove(host, local))
 
     def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[bool]:
-        """Put these in place of all former keys; whether the account is there."""
+        """Put these in place of all former keys, and of the tokens that clients had; whether the account is there."""
         return self._store.submit(lambda connection: AccountRows(connection).set_keys(host, local, keys))
+
+    def add_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[None]:
+        """Keep more keys of the same password: those of algorithms of which the account has none yet."""
+        return self._store.submit(lambda connection: AccountRows(connection).add_keys(host, local, keys))
 
     def set_disabled(self, host: str, local: str, disabled: bool) -> asyncio.Future[bool]:
         """Whether the account is there."""
@@ -181,6 +209,10 @@ class Accounts:
     def keys(self, host: str, local: str) -> Awaitable[dict[str, ScramKeys] | None]:
         """By algorithm; None if there is no such account."""
         return self._store.read(lambda connection: AccountRows(connection).keys(host, local))
+
+    def login(self, host: str, local: str) -> Awaitable[LoginInfo | None]:
+        """None if there is no such account."""
+        return self._store.read(lambda connection: AccountRows(connection).login(host, local))
 
     def exists(self, host: str, local: str) -> Awaitable[bool]:
         return self._store.read(lambda connection: AccountRows(connection).exists(host, local))

@@ -57,6 +57,8 @@ class TestClient:
         """What the server ended the stream with."""
         self.features = Element("features", STREAMS)
         """What the server offered last."""
+        self.told: list[Event] = []
+        """What negotiation said."""
         self.received: deque[Element] = deque()
         """Stanzas that came and that nobody has asked for yet."""
 
@@ -77,6 +79,7 @@ class TestClient:
         events: list[Event] = []
         while True:
             self._writer.write(stream.take())
+            self.told += events
             for event in events:
                 match event:
                     case StartTLS():
@@ -85,8 +88,8 @@ class TestClient:
                         assert security is not None
                         events = stream.secured(security)
                         break
-                    case FeaturesSeen(features=features):
-                        self.features = features
+                    case FeaturesSeen(features=seen):
+                        self.features = seen
                     case Ready():
                         self.parser = stream.parser
                         self.jid = JID(stream.jid)

@@ -36,6 +36,7 @@ from chirrup.core.features.resume.elements import (
     request,
 )
 from chirrup.core.features.resume.ledger import Ledger
+from chirrup.core.features.sasl2.client import ClientInline, ClientSASL2
 from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
@@ -160,9 +161,17 @@ class Management:
 
     def enable_element(self) -> Element:
         """The request to count in a new session; whatever is sent behind it counts."""
+        self.begin()
+        return self.wish()
+
+    def wish(self) -> Element:
+        """The same as long as nothing of the former session is given up: it is to be followed by `begin`."""
+        return Enable(self._resume, self._max if self._resume else None).to_element()
+
+    def begin(self) -> None:
+        """A new session begins, whose server was asked to count; what is sent from now on counts."""
         self._give_up()
         self._counts_out, self._counts_in = True, False
-        return Enable(self._resume, self._max if self._resume else None).to_element()
 
     def take_enabled(self, element: Element) -> None:
         """The server counts too. Raises StreamError."""
@@ -226,13 +235,51 @@ class ClientEnable(ClientFeature):
         return None
 
 
+class InlineManagement(ClientInline):
+    """Both along with log-in: `<resume/>` beside Bind 2's `<bind/>`, `<enable/>` within."""
+
+    ns = NS
+
+    def __init__(self, management: Management) -> None:
+        self._management = management
+        self._asked = False
+
+    def ask(self, stream: ClientSide, offer: Element) -> Element | None:
+        wanted = self._management.resume_element()
+        self._asked = wanted is not None
+        return wanted
+
+    def ask_to_bind(self, stream: ClientSide) -> Element | None:
+        return self._management.wish()
+
+    def answered(self, stream: ClientSide, answer: Element) -> None:
+        if not self._asked:
+            raise StreamError("policy-violation", "the server answers where nothing was asked")
+        self._asked = False
+        if answer.name == "resumed":
+            stream.jid = self._management.take_resumed(answer)
+            stream.emit(SessionResumed())
+        else:
+            stream.emit(NotResumed(self._management.take_failed(answer)))
+
+    def bound(self, stream: ClientSide, answers: Sequence[Element]) -> None:
+        management = self._management
+        management.begin()
+        management.jid = stream.jid
+        if answers and answers[0].name == "enabled":
+            management.take_enabled(answers[0])
+        else:
+            management.ended()
+
+
 def managed(
     features: Sequence[Callable[[], ClientFeature]], management: Management
 ) -> tuple[Callable[[], ClientFeature], ...]:
-    """A client's features with stream management among them: `<resume/>` comes before binding, `<enable/>` last."""
+    """A client's features with stream management among them: `<resume/>` comes before binding, `<enable/>` last; or
+    both along with log-in, where that can be."""
     found: list[Callable[[], ClientFeature]] = []
     for make in features:
         if make is ClientBind:
             found.append(partial(ClientResume, management))
-        found.append(make)
+        found.append(partial(ClientSASL2, (InlineManagement(management),)) if make is ClientSASL2 else make)
     return (*found, partial(ClientEnable, management))

@@ -1,0 +1,161 @@
+"""From a log-in to all that its client asked for along with it (XEP-0388): keys and tokens that are durable, its former
+session, or a new one with what it switches on (XEP-0386)."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from hmac import digest
+from typing import TYPE_CHECKING, Final
+
+from chirrup.core.errors import AddressError, PayloadError, SASLError, StanzaError, StreamError
+from chirrup.core.features import Token, UserAgent
+from chirrup.core.features import resume as sm
+from chirrup.core.features.bind2 import BindWish
+from chirrup.core.features.resume.server import resumed
+from chirrup.core.features.sasl2 import Granted, SessionRequest
+from chirrup.core.jid import JID
+from chirrup.core.xml import Element
+from chirrup.server.binding import bind
+from chirrup.server.resume import NotResumable, attach
+
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
+    from chirrup.server.c2s import ClientConnection
+    from chirrup.server.host import Host
+    from chirrup.server.session import Session
+
+_MADE_UP: Final = 9
+"""Octets from which the server's part of a resource is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """What a log-in has led to."""
+
+    granted: Granted
+    session: Session | None = None
+    go_on: Callable[[], None] | None = None
+    """What gives the connection to a former session, once the stream is ready."""
+
+
+class Establishing:
+    """One log-in."""
+
+    def __init__(
+        self, host: Host, connection: ClientConnection, request: SessionRequest, *, secure: bool, lang: str
+    ) -> None:
+        self._host = host
+        self._connection = connection
+        self._request = request
+        self._secure = secure
+        self._lang = lang
+        identity = request.identity.account
+        self._account = identity or JID.of(secrets.token_hex(8), host.jid.domain)  # a guest (XEP-0175)
+        self._log: BoundLogger = connection.log
+
+    async def run(self) -> Established:
+        """Raises the SASLError that the log-in fails with, or the StreamError that ends the stream. Nothing is awaited
+        after a session is bound: what is written to it comes behind the answer."""
+        request = self._request
+        if request.new_keys:
+            await self._host.store.accounts.add_keys(self._host.name, self._account.local, request.new_keys)
+            self._log.info("keys upgraded", algorithms=[keys.algorithm for keys in request.new_keys])
+        token = await self._token()
+        answer = None
+        wanted = next((element for element in request.inline if (element.name, element.ns) == ("resume", sm.NS)), None)
+        if wanted is not None:
+            former = await self._resume(wanted, token)
+            if isinstance(former, Established):
+                return former
+            answer = former
+        inline = () if answer is None else (answer,)
+        if request.bind is None:
+            return Established(Granted(inline=inline, token=token))
+        session = await self._bind(request.bind)
+        results = tuple(self._switch_on(session, request.bind))
+        return Established(Granted(session.jid, results, inline, token), session)
+
+    async def _token(self) -> Token | None:
+        tokens, request = self._host.tokens, self._request
+        agent = request.user_agent
+        if tokens is None or agent is None or request.identity.account is None:
+            return None
+        if request.token is not None:
+            return await tokens.use(self._account, agent, request.token, request.wants_token)
+        return await tokens.give(self._account, agent, request.wants_token) if request.wants_token else None
+
+    # -- a former session
+
+    async def _resume(self, element: Element, token: Token | None) -> Established | Element:
+        """The former session, or what the client is told where there is none."""
+        host, connection, log = self._host, self._connection, self._log
+        try:
+            wanted = sm.Resume.parse(element)
+            session = await host.resumable.claim(self._account, wanted.previd, wanted.h, connection)
+        except PayloadError as error:
+            return sm.failed(StanzaError("bad-request", str(error)))
+        except NotResumable as refused:
+            log.info("session not resumed", condition=refused.error.condition)
+            return sm.failed(refused.error, refused.handled)
+        assert session.management is not None
+        go_on = partial(attach, session, connection, wanted.h, log=log.bind(jid=session.jid.text), secure=self._secure)
+        answer = resumed(wanted.previd, session.management.handled)
+        return Established(Granted(session.jid, None, (answer,), token), session, go_on)
+
+    # -- a new session
+
+    async def _bind(self, wish: BindWish) -> Session:
+        host, agent = self._host, self._request.user_agent
+        account = await (host.guest(self._account.local) if host.anonymous else host.load(self._account.local))
+        if agent is not None and agent.id and account is not None:
+            for older in list(account.sessions.values()):
+                if (known := older.data.get(UserAgent)) and isinstance(known, UserAgent) and known.id == agent.id:
+                    older.wire.fail(StreamError("conflict", "the same client has logged in anew"))
+        data = (wish,) if agent is None else (wish, agent)
+        try:
+            return await bind(
+                host, self._account, self._resource(wish), self._connection,
+                log=self._log, secure=self._secure, lang=self._lang, data=data,
+            )  # fmt: skip
+        except StanzaError as error:
+            raise SASLError("temporary-auth-failure", error.text or error.condition) from None
+
+    def _resource(self, wish: BindWish) -> str:
+        """The client's tag, and what makes the resource its own: the same each time for the same installation
+        (XEP-0386 §3.2.1), which tells nobody its id."""
+        agent = self._request.user_agent
+        if agent is not None and agent.id:
+            label = "\0".join(("resource", self._account.text, agent.id, wish.tag))
+            octets = digest(self._host.server.secret, label.encode(), "sha256")[:_MADE_UP]
+        else:
+            octets = secrets.token_bytes(_MADE_UP)
+        own = urlsafe_b64encode(octets).decode()
+        if not wish.tag:
+            return own
+        try:
+            return self._account.with_resource(f"{wish.tag}/{own}").resource
+        except AddressError:
+            return own
+
+    def _switch_on(self, session: Session, wish: BindWish) -> Iterator[Element]:
+        """Each feature that was asked for and is there, and what there is to be told."""
+        host = self._host
+        handlers: list[Callable[[], Element | None]] = []
+        for element in wish.features:
+            switch = host.bind_inline.get((element.name, element.ns))
+            if switch is not None:
+                handlers.append(partial(switch, session, element))
+        handlers += [partial(tell, session) for tell in host.hooks.session_told]
+        for handler in handlers:
+            try:
+                answer = handler()
+            except Exception:
+                session.log.exception("a feature could not be switched on")
+                continue
+            if answer is not None:
+                yield answer
