@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def _run(arguments: list[str]) -> None:
 
         app()
     else:
+        gc.disable()  # until the server runs: nothing of what it loads is garbage
         from chirrup.cli.serve import run
         from chirrup.cli.which import load_config
 

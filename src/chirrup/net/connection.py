@@ -15,6 +15,24 @@ _KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 300), (socket.TCP_KEEPINTVL, 60), (so
 """A peer that vanished without a word is noticed after nine minutes."""
 
 
+class Socket(Protocol):
+    """What asyncio and uvloop show of a socket."""
+
+    @property
+    def family(self) -> int: ...
+    def getsockopt(self, level: int, option: int, /) -> int: ...
+    def setsockopt(self, level: int, option: int, value: int, /) -> None: ...
+
+
+def keep_alive(sock: Socket) -> None:
+    """Have the system ask a silent peer whether it is there. Connections inherit it from the listening socket."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6) or sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
 class Tap(Protocol):
     """Something that watches a connection."""
 
@@ -54,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._congested = False
         self._is_lost = False
-        self._paused: set[str] = set()
+        self._paused: tuple[str, ...] = ()
 
     # -- for subclasses
 
@@ -77,11 +95,8 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) else ""
-        sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEPALIVE:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        if sock := transport.get_extra_info("socket"):
+            keep_alive(sock)
         self.opened()
 
     def data_received(self, data: bytes) -> None:
@@ -147,11 +162,12 @@ class Connection(asyncio.Protocol):
         """Stop reading until every reason to is gone."""
         if not self._paused and not self.closing:
             self.transport.pause_reading()
-        self._paused.add(why)
+        if why not in self._paused:
+            self._paused += (why,)
 
     def resume_reading(self, why: str) -> None:
         if why in self._paused:
-            self._paused.discard(why)
+            self._paused = tuple(other for other in self._paused if other != why)
             if not self._paused and not self.closing:
                 self.transport.resume_reading()
 
@@ -159,7 +175,7 @@ class Connection(asyncio.Protocol):
         """Read again, whatever the reasons not to."""
         if self._paused and not self.closing:
             self.transport.resume_reading()
-        self._paused.clear()
+        self._paused = ()
 
     # -- TLS
 
@@ -195,7 +211,7 @@ class Connection(asyncio.Protocol):
             self.connection_lost(error if isinstance(error, Exception) else None)
             raise
         self.transport = transport
-        self._paused.clear()  # the new one reads
+        self._paused = ()  # the new one reads
 
 
 class _Begun(Generic[T]):

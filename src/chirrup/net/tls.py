@@ -10,6 +10,7 @@ import json
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -181,6 +182,7 @@ class CertificateStore:
         front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _harden(front, self._alpn)
         front.sni_callback = self._choose
+        front.num_tickets = 1  # a client has one connection, and gets another ticket with the next
         return front
 
     def _choose(self, ssl_object: ssl.SSLObject, name: str | None, _front: ssl.SSLContext) -> None:
@@ -239,6 +241,7 @@ def _harden(context: ssl.SSLContext, alpn: Sequence[str]) -> None:
         context.set_alpn_protocols(list(alpn))
 
 
+@lru_cache(maxsize=64)
 def _end_point(certificate_der: bytes) -> bytes | None:
     """The certificate's hash by the hash function of its signature, SHA-256 for MD5 and SHA-1; undefined, and so None,
     where the signature has no one hash function, as with Ed25519 (RFC 5929 §4.1)."""

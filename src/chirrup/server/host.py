@@ -64,6 +64,7 @@ class Host:
         self.accounts: dict[str, Account] = {}
         """The accounts in memory, by localpart; least recently loaded first."""
         self.modules: dict[type[Module], Module] = {}
+        self._offering: tuple[Module, ...] = ()  # those with stream features; most have none
         self.iq = IQs(self)
         self.hooks = Hooks([])
         self.pacer = Pacer(self.clock, lambda: server.config.limits.acknowledgement_seconds)
@@ -84,6 +85,9 @@ class Host:
     async def start(self, modules: list[Module]) -> None:
         """Switch the modules on: register their IQs, compile the hooks, start them."""
         self.modules = {type(module): module for module in modules}
+        self._offering = tuple(
+            module for module in modules if type(module).stream_features is not Module.stream_features
+        )
         for module in modules:
             for method in _methods(module):
                 for mark in getattr(method, "__iqs__", ()):
@@ -105,7 +109,7 @@ class Host:
         """What the modules offer in <stream:features/>."""
         return tuple(
             feature
-            for module in self.modules.values()
+            for module in self._offering
             for feature in module.stream_features(logged_in=logged_in, secure=secure)
         )
 

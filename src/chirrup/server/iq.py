@@ -30,6 +30,7 @@ class IQs:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._handlers: dict[tuple[str, str, str, Addressee], tuple[Handler, IQMark]] = {}
+        self._early: frozenset[str] | None = None
         self._asked: dict[str, tuple[JID, asyncio.Future[Element]]] = {}
 
     # -- registration
@@ -45,10 +46,12 @@ class IQs:
                 )
         for key in keys:
             self._handlers[key] = (handler, mark)
+        self._early = None
 
         def undo() -> None:
             for key in keys:
                 self._handlers.pop(key, None)
+            self._early = None
 
         return undo
 
@@ -91,7 +94,9 @@ class IQs:
     @property
     def early_namespaces(self) -> frozenset[str]:
         """The namespaces of payloads that are taken from streams which are not authenticated."""
-        return frozenset(mark.key[1] for _, mark in self._handlers.values() if mark.before_login)
+        if self._early is None:
+            self._early = frozenset(mark.key[1] for _, mark in self._handlers.values() if mark.before_login)
+        return self._early
 
     async def answer_early(self, stanza: Element, *, peer: str, stream: dict[type, Any]) -> Element:
         """The result of an IQ on a stream that isn't authenticated; `peer` is its IP address, `stream` what modules

@@ -12,6 +12,7 @@ from chirrup.core.errors import ConfigError, StreamError
 from chirrup.core.parser_pool import ParserPool
 from chirrup.net.certificates import KeyPair
 from chirrup.net.clock import Timer
+from chirrup.net.connection import keep_alive
 from chirrup.net.tls import CertificateStore
 from chirrup.server.c2s import ClientConnection
 from chirrup.server.component import ComponentConnection
@@ -96,6 +97,8 @@ class Listeners:
                     self._server.log.info("no such address family on this machine", address=address)
                     continue
                 raise ConfigError(_explain(error, kind, address, port), key=f"listen.{kind}") from None
+            for each in socket.sockets:
+                keep_alive(each)
             self._sockets.append((kind, socket))
             if config.port == 0:
                 port = socket.sockets[0].getsockname()[1]  # the same port at every address
