@@ -32,6 +32,15 @@ class Person(ClientXMPP):
         for event, queue in self._came.items():
             self.add_event_handler(event, queue.put_nowait)
 
+    def listen(self, event: str) -> None:
+        """Keep an event of another kind, too."""
+        self._came[event] = asyncio.Queue()
+        self.add_event_handler(event, self._came[event].put_nowait)
+
+    def waiting(self, event: str) -> int:
+        """How many of an event have come and weren't asked for."""
+        return self._came[event].qsize()
+
     async def next(self, event: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
         """The next of an event that is wanted; those before it are dropped."""
         async with asyncio.timeout(TIMEOUT):
@@ -78,13 +87,15 @@ async def connect(server: ServerProcess) -> AsyncIterator[Callable[..., Person]]
     """Makes people who connect over TLS; they trust the server's certificate, unless `trust` is another."""
     people: list[Person] = []
 
-    def make(name: str, password: str = "secret", *, direct_tls: bool = False, trust: Any = None) -> Person:
+    def make(
+        name: str, password: str = "secret", *, direct_tls: bool = False, trust: Any = None, port: int = 0
+    ) -> Person:
         person = Person(name, password)
         people.append(person)
         person.enable_direct_tls = direct_tls
         person.enable_starttls = not direct_tls
         person.ca_certs = trust or server.certificate
-        person.connect("127.0.0.1", server.direct_tls_port if direct_tls else server.port)
+        person.connect("127.0.0.1", port or (server.direct_tls_port if direct_tls else server.port))
         return person
 
     yield make
