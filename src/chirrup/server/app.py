@@ -15,6 +15,7 @@ from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
 from chirrup.server.component import Component
 from chirrup.server.config import ComponentConfig, Config, module_settings
+from chirrup.server.copies import Copies
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
@@ -60,6 +61,7 @@ class Server:
         self.secret: bytes
         """The server's own, the same after a restart: to derive from, under a label each, what only it may know."""
         self.credentials: Credentials
+        self.copies: Copies
         self._listeners = Listeners(self)
         self._admin: AdminSocket | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -73,6 +75,7 @@ class Server:
         self.store = await Store.open(self.config.store_url, exclusive=True)
         self.secret = load_secret(self.config.data)
         self.credentials = Credentials(self.store, self.secret)
+        self.copies = Copies(self.store.messages, self.clock)
         try:
             for domain, component in self.config.components.items():
                 self._add_component(domain, component)

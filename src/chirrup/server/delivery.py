@@ -31,6 +31,8 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     if to.resource:
         session = account.sessions.get(to.resource)
         if session is not None:
+            for archive in hooks.message_archiving:
+                archive(account, stanza, to, origin)
             session.write(stanza.to_bytes())
             for note in hooks.message_delivered:
                 note(account, stanza, (session,))
@@ -50,6 +52,8 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     else:  # groupchat to an account, or normal to a resource that is gone
         bounce(stanza, origin, StanzaError("service-unavailable"))
         return
+    for archive in hooks.message_archiving:
+        archive(account, stanza, to, origin)
     if receivers:
         written = stanza.to_bytes()
         for session in receivers:
@@ -60,6 +64,7 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     for keep in hooks.message_unclaimed:
         if keep(account, stanza, to, origin):
             return
+    account.host.copies.withdraw(account.jid, stanza)
     bounce(stanza, origin, StanzaError("service-unavailable"))
 
 

@@ -95,6 +95,9 @@ session_detached: Final[Hook[[Session], None]] = Hook(
 session_resumed: Final[Hook[[Session], None]] = Hook(
     "session_resumed", "A client has come back to its session on another connection."
 )
+session_active: Final[Hook[[Session], None]] = Hook(
+    "session_active", "Somebody looks at a client again that said it was inactive (XEP-0352)."
+)
 session_acknowledged: Final[Hook[[Session], None]] = Hook(
     "session_acknowledged", "A client has acknowledged stanzas that it was given (XEP-0198 §4)."
 )
@@ -125,6 +128,11 @@ iq_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("iq_out", "A client
 
 message_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
     "message_in", "A message arrives for an account, at its bare or a full JID (given)."
+)
+message_archiving: Final[Hook[[Account, Element, JID, Origin], None]] = Hook(
+    "message_archiving",
+    "A message for an account is about to be delivered, or kept where nobody is there for it; what is noted of it by "
+    "`host.copies` is withdrawn if it is refused after all.",
 )
 message_unclaimed: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
     "message_unclaimed", "A message that no session can receive now, but that may be kept (RFC 6121 §8.5.2.2)."

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from chirrup.net.clock import Clock
     from chirrup.server.app import Server
     from chirrup.server.config import HostConfig
+    from chirrup.server.copies import Copies
     from chirrup.server.router import Router
-    from chirrup.store import Store
     from chirrup.server.tokens import Tokens
+    from chirrup.store import Store
 
 M = TypeVar("M", bound=Module)
 
@@ -67,16 +68,17 @@ class Host:
         self._offering: tuple[Module, ...] = ()  # those with stream features; most have none
         self.iq = IQs(self)
         self.hooks = Hooks([])
+        self.copies: Copies = server.copies
         self.pacer = Pacer(self.clock, lambda: server.config.limits.acknowledgement_seconds)
         self.resumable = Resumable(self)
         self.nonzas: dict[tuple[str, str], Callable[[Session, Element], None]] = dict(NONZAS)
         """What takes a client's first-level elements that are no stanzas, by name and namespace."""
         self.bind_inline: dict[tuple[str, str], Callable[[Session, Element], Element | None]] = dict(INLINE)
         """What can be switched on while a resource is bound, by name and namespace (XEP-0386)."""
-        self._loading: dict[str, asyncio.Task[Account | None]] = {}
-        self._origin = HostOrigin(self)
         self.tokens: Tokens | None = None
         """Who keeps the tokens of clients (XEP-0484), if anybody does."""
+        self._loading: dict[str, asyncio.Task[Account | None]] = {}
+        self._origin = HostOrigin(self)
         for addressee_iq in _NEGOTIATION:
             self.iq.add(*addressee_iq)
 

@@ -33,8 +33,8 @@ _BY_PEER: Final = "message_by_peer"
 _WAITING: Final = "message_waiting"
 _STATE: Final = text("SELECT last, secret FROM message_state")
 
-Row = tuple[str, int, str, str, str, bool, bool]
-"""What is stored: the columns in their order."""
+Row = Sequence[Any]
+"""What is stored: owner, id, peer, resource, value, archived, waiting."""
 
 
 class Message(NamedTuple):
@@ -66,8 +66,9 @@ class Range:
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:
-    connection.exec_driver_sql(_INSERTS[connection.dialect.name], list(rows))
-    connection.execute(_SEEN, {"last": rows[-1][1]})
+    if wanted := [tuple(row) for row in rows if row[5] or row[6]]:
+        connection.exec_driver_sql(_INSERTS[connection.dialect.name], wanted)
+        connection.execute(_SEEN, {"last": wanted[-1][1]})
 
 
 class MessageRows:
@@ -97,6 +98,14 @@ class MessageRows:
         index = _BY_PEER if which.peer is not None or which == Range() else ""
         found = self._count(f"{where} LIMIT :limit", index, {**values, "limit": up_to + 1})
         return found if found <= up_to else None
+
+    def ends(self, owner: str) -> tuple[int | None, int | None]:
+        """The ids of the first and the last message in the archive."""
+        ends = []
+        for newest in (False, True):
+            found = self.page(owner, Range(), limit=1, newest=newest)
+            ends.append(found[0].id if found else None)
+        return ends[0], ends[1]
 
     def missing(self, owner: str, ids: Iterable[int]) -> bool:
         wanted = set(ids)
@@ -155,8 +164,14 @@ class Messages:
         return number
 
     def add(self, row: Row) -> asyncio.Future[None]:
-        """Store a message whose id is new. Those added in one turn of the loop share a future."""
+        """Store a message whose id is new. Those added in one turn of the loop share a future, and are stored as they
+        are when it ends: not at all, if they are neither archived nor waiting then."""
         return self._store.join_row(add, row, size=len(row[4]))
+
+    @property
+    def adding(self) -> asyncio.Future[None] | None:
+        """The future of those added in this turn of the loop, if there are any."""
+        return self._store.joining(add)
 
     def waiting(self, owner: str, *, after: int = 0, limit: int) -> Awaitable[list[Message]]:
         """The oldest of what waits, with ids larger than `after`."""

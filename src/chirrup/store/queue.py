@@ -109,6 +109,11 @@ class WriteQueue:
         joined.size += size + OVERHEAD
         return joined.future
 
+    def joining(self, function: Callable[..., Any]) -> asyncio.Future[Any] | None:
+        """The future of those who joined with this function in this turn of the loop, if there are any."""
+        joined = self._joined.get(function)
+        return None if joined is None else joined.future
+
     @property
     def pending(self) -> bool:
         """Whether a write is queued or being committed."""

@@ -87,6 +87,10 @@ class Store:
         Otherwise as `submit`."""
         return self._queue.join(op, row, size)
 
+    def joining(self, op: Callable[[Connection, Sequence[R]], T]) -> asyncio.Future[T] | None:
+        """The future of the rows that came with this `op` in this turn of the loop, if there are any."""
+        return self._queue.joining(op)
+
     async def read(self, op: Callable[[Connection], T]) -> T:
         """Run a query on a reader's connection, once all writes made so far are settled. All its statements see the
         same state; it can't write."""

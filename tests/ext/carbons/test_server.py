@@ -7,6 +7,7 @@ from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.carbons import NS
 from chirrup.ext.carbons.payloads import Received, Sent
+from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.testing import TestClient, TestServer, serve
 
 ENABLE = f"<enable xmlns='{NS}'/>"
@@ -62,7 +63,14 @@ async def test_both_sides_of_a_conversation_are_copied() -> None:
             assert copy.get("from") == client.jid.bare.text
             assert copy.get("to") == client.jid.text
             assert copy.get("type") == "chat"
-            assert copied(copy) == (kind, original)
+            found, message = copied(copy)
+            assert found == kind
+            assert stanza_id_by(message, client.jid.bare)
+            if kind == "received":
+                assert message == original
+            else:
+                assert not stanza_id_by(message, balcony.jid.bare)
+                assert message.children[:2] == original.children[:2]
         assert not await messages(home)
 
 
@@ -136,7 +144,7 @@ async def test_what_is_kept_since_nobody_is_available_is_copied_too() -> None:
         say(juliet, "romeo@localhost")
         await juliet.settle()
         assert copied((await messages(hidden))[0])[0] == "received"
-        assert await server.server.store.log("offline").count("romeo@localhost") == 1
+        assert await server.server.store.messages.count_waiting("romeo@localhost") == 1
         say(juliet, "romeo@localhost", PRIVATE)
         await juliet.settle()
         assert not await messages(hidden)
@@ -282,7 +290,7 @@ async def test_a_forged_copy_is_not_kept() -> None:
         tybalt = await device(server, "tybalt")
         say(tybalt, "romeo@localhost", forged())
         assert len(await messages(tybalt)) == 1
-        assert await server.server.store.log("offline").count("romeo@localhost") == 0
+        assert await server.server.store.messages.count_waiting("romeo@localhost") == 0
 
 
 async def test_an_error_with_a_copy_in_it_is_dropped() -> None:

@@ -6,10 +6,12 @@ from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.ext.delay import NS as DELAY
-from chirrup.ext.offline.rules import Fate, fate, stamped
+from chirrup.ext.offline.rules import Fate, fate, handed_over, id_at
+from chirrup.store.messages import Message
 
 HOST = JID("capulet.com")
-NOON = 1_700_049_600.0  # 2023-11-15T12:00:00Z
+JULIET = JID("juliet@capulet.com")
+NOON = 1_700_049_600_000_000  # 2023-11-15T12:00:00Z
 
 COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
 BODY = "<body>O blessed, blessed night!</body>"
@@ -56,33 +58,47 @@ def test_fate(kind: str, inside: str, expected: Fate) -> None:
     assert fate(message(inside, kind)) is expected
 
 
+def delivered(inside: str = BODY, *, archived: bool = False, number: int = NOON) -> Element:
+    stored = Message(number, "romeo@montague.net", "", message(inside).to_bytes().decode(), archived, True)
+    written = handed_over(stored, JULIET, HOST, "uid")
+    return parse_element(written.decode().replace("<message", "<message xmlns='jabber:client'", 1))
+
+
 def delays(stanza: Element) -> list[Element]:
     return list(stanza.elements("delay", DELAY))
 
 
-def test_the_host_stamps() -> None:
-    original = message()
-    kept = stamped(original, HOST, NOON)
-    (delay,) = delays(kept)
+@pytest.mark.parametrize("inside", [BODY, "", "<body>\N{SNOWMAN} &lt;/message&gt;</body>"])
+def test_the_host_stamps(inside: str) -> None:
+    stanza = delivered(inside)
+    (delay,) = delays(stanza)
     assert delay.attrs == {"stamp": "2023-11-15T12:00:00Z", "from": "capulet.com"}
-    assert kept.child_text("body", "jabber:client") == original.child_text("body", "jabber:client")
-    assert not delays(original)
+    assert stanza.child_text("body") == message(inside).child_text("body")
 
 
-def test_milliseconds_are_kept() -> None:
-    (delay,) = delays(stamped(message(), HOST, NOON + 0.1234))
-    assert delay.get("stamp") == "2023-11-15T12:00:00.123000Z"
+def test_the_stamp_is_the_id() -> None:
+    (delay,) = delays(delivered(number=NOON + 123_456))
+    assert delay.get("stamp") == "2023-11-15T12:00:00.123456Z"
+    assert id_at(delay.get("stamp")) == NOON + 123_456
+    assert id_at("noon") is None
 
 
 @pytest.mark.parametrize("source", ["from='montague.net'", "", "from='@'"])
 def test_an_earlier_stamp_stays_alone(source: str) -> None:
     earlier = f"<delay xmlns='{DELAY}' {source} stamp='2002-09-10T23:08:25Z'/>"
-    (delay,) = delays(stamped(message(BODY + earlier), HOST, NOON))
+    (delay,) = delays(delivered(BODY + earlier))
     assert delay.get("stamp") == "2002-09-10T23:08:25Z"
 
 
 @pytest.mark.parametrize("source", ["capulet.com", "CAPULET.com"])
 def test_a_stamp_in_the_hosts_name_is_forged(source: str) -> None:
     forged = f"<delay xmlns='{DELAY}' from='{source}' stamp='2002-09-10T23:08:25Z'/>"
-    (delay,) = delays(stamped(message(forged + BODY), HOST, NOON))
+    (delay,) = delays(delivered(forged + BODY))
     assert delay.get("stamp") == "2023-11-15T12:00:00Z"
+
+
+def test_what_is_archived_has_its_id() -> None:
+    assert delivered().child("stanza-id", "urn:xmpp:sid:0") is None
+    found = delivered(archived=True).child("stanza-id", "urn:xmpp:sid:0")
+    assert found is not None
+    assert found.attrs == {"id": "uid", "by": "juliet@capulet.com"}

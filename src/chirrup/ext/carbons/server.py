@@ -11,6 +11,7 @@ from chirrup.core.xml import Element, escape_attribute
 from chirrup.ext.carbons import NS, RULES
 from chirrup.ext.carbons.payloads import Disable, Enable
 from chirrup.ext.carbons.rules import is_eligible, pretends_to_be_copy
+from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import (
     Account,
@@ -81,8 +82,17 @@ class Carbons(Module):
         if len(account.sessions) > 1 and to.bare != account.jid:  # what goes to the account itself is received there
             others = [other for other in account.sessions.values() if other is not session and Enabled in other.data]
             if others:
-                _copy("sent", account, stanza, to.bare.text, others)
+                _copy("sent", account, self._with_id(account, stanza), to.bare.text, others)
         return False
+
+    def _with_id(self, account: Account, stanza: Element) -> Element:
+        """The message with its id in the account's own archive, which nobody else is told (XEP-0313 §3.4)."""
+        number = self.host.copies.find(account.jid, stanza)
+        if number is None:
+            return stanza
+        stanza = stanza.copy()
+        add_stanza_id(stanza, self.host.store.messages.uid(number), account.jid)
+        return stanza
 
     @hooks.message_delivered()
     def delivered(self, account: Account, stanza: Element, sessions: Sequence[Session]) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chirrup.core.errors import AddressError
 from chirrup.core.jid import JID
-from chirrup.core.xml import CLIENT, Element
+from chirrup.core.values import parse_datetime, parse_element
+from chirrup.core.xml import CLIENT, Element, serialise
 from chirrup.ext import delay, hints
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.hints.payloads import Hint, hints_of
+from chirrup.ext.stanza_ids.rules import stanza_id
+from chirrup.store.messages import Message
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"
 
 _SAYS_NOTHING: Final = frozenset({_CHAT_STATES, hints.NS, delay.NS, "urn:xmpp:sid:0"})
@@ -50,23 +54,44 @@ def _only_chat_states(message: Element) -> bool:
     return state
 
 
-def stamped(message: Element, host: JID, now: float) -> Element:
-    """A copy of the message that says since when it waits; `now` in seconds since 1970.
+def handed_over(message: Message, owner: JID, host: JID, uid: str) -> bytes:
+    """A message as it is given to its owner at last: with the moment since when it waits and, where it is in the
+    archive, its id there.
 
     One delay is all that a message may have (XEP-0203 §2). One that came with it names the earlier moment and stays,
     unless it claims to be of this host, which has given none (§5)."""
-    copy = message.copy()
-    copy.children = [child for child in copy.children if not _claims_delay_by(child, host)]
-    if copy.child(Delay.NAME, Delay.NS) is None:
-        moment = datetime.fromtimestamp(round(now, 3), UTC)
-        copy.append(Delay(moment, host, "Offline Storage").to_element())
-    return copy
+    value = message.value
+    if delay.NS in value:
+        stanza = parse_element(f"<message xmlns='{CLIENT}'" + value[len("<message") :])
+        stanza.children = [child for child in stanza.children if not claims_delay_by(child, host)]
+        delayed = stanza.child(Delay.NAME, Delay.NS) is not None
+        value = stanza.to_bytes().decode()
+    else:
+        delayed = False
+    added = "" if delayed else serialise(Delay(moment(message.id), host, "Offline Storage").to_element(), CLIENT)
+    if message.archived:
+        added += serialise(stanza_id(uid, owner), CLIENT)
+    inside = value[: -len("/>")] + ">" if value.endswith("/>") else value[: -len("</message>")]
+    return f"{inside}{added}</message>".encode()
 
 
-def _claims_delay_by(child: Element | str, host: JID) -> bool:
+def claims_delay_by(child: Element | str, host: JID) -> bool:
     if not isinstance(child, Element) or (child.name, child.ns) != (Delay.NAME, Delay.NS):
         return False
     try:
         return JID(child.get("from")) == host
     except AddressError:
         return False
+
+
+def moment(number: int) -> datetime:
+    """When a message with that id was stored."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+def id_at(text: str) -> int | None:
+    """The id of a message that was stored at the moment of a stamp."""
+    try:
+        return (parse_datetime(text) - _EPOCH) // timedelta(microseconds=1)
+    except ValueError:
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import Field
@@ -13,9 +12,11 @@ from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
-from chirrup.ext.offline.rules import Fate, fate, stamped
+from chirrup.ext.offline.handing_over import Kept, Question, Unconfirmed, no_query
+from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, id_at
+from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.server import hooks
-from chirrup.server.module import Account, Module, Origin, Session, Settings, Xep, bounce
+from chirrup.server.module import Account, Module, Origin, Redelivery, Session, Settings, Xep, bounce
 
 _PAGE: Final = 100
 """Messages that are read from the store at once."""
@@ -30,35 +31,6 @@ class OfflineSettings(Settings):
     """Seconds that a client has to confirm what it was given. Without, the next client of the account gets it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a client was asked after messages: its answer says that it has them."""
-
-    answer: asyncio.Future[Element]
-    last: int
-    """The id of the last of them."""
-    count: int
-
-
-@dataclass(slots=True, eq=False)
-class Kept:
-    """What is kept for an account, and who is getting it. At hand with the account."""
-
-    count: int
-    """Messages in the store, or on their way there."""
-    receiver: Session | None = None
-    """The session that is being given them."""
-    unsent: int = 0
-    """How many of them it hasn't been sent yet."""
-    task: asyncio.Task[None] | None = None
-    question: Question | None = None
-    """What the receiver hasn't answered yet, or has just now."""
-
-
-class Unconfirmed:
-    """Marks a session that left open whether messages had arrived. It gets no more of what is kept."""
-
-
 class Offline(Module):
     """Keeps messages for accounts that nobody is using, until somebody does."""
 
@@ -69,11 +41,12 @@ class Offline(Module):
     settings: OfflineSettings
 
     async def start(self) -> None:
-        self._log = self.host.store.log("offline")
+        self._copies = self.host.copies
+        self._messages = self.host.store.messages
 
     @hooks.account_loading()
     async def load(self, account: Account) -> None:
-        account.put(Kept(await self._log.count(account.jid.text)))
+        account.put(Kept(await self._messages.count_waiting(account.jid.text)))
 
     # -- keeping
 
@@ -88,37 +61,73 @@ class Offline(Module):
 
     @hooks.message_in()
     def queue(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
-        """Put a message behind the ones kept while its receiver is still being given those, so that it comes after
-        them."""
+        """Put a message behind the ones kept while a receiver of it is still being given those, so that it comes after
+        them there; its other receivers have it at once."""
         kept = account.get(Kept)
-        if kept.receiver is None or not kept.unsent or not _reaches(kept.receiver, stanza, to):
+        if isinstance(origin, Redelivery) and self._id_of(account, stanza) in kept.handed:
+            return True  # it waits still, and will be handed over again
+        busy = kept.receiver
+        if busy is None or not kept.unsent or not _reaches(busy, stanza, to) or fate(stanza) is not Fate.KEEP:
             return False
-        if fate(stanza) is not Fate.KEEP:
-            return False
-        if self._has_room(account):
-            self._keep(account, stanza, origin)
-        else:
+        if not self._has_room(account):
             bounce(stanza, origin, StanzaError("resource-constraint", "too many messages are waiting"))
+            return True
+        compiled = self.host.hooks
+        again = isinstance(origin, Redelivery)
+        if not again:
+            for archive in compiled.message_archiving:
+                archive(account, stanza, to, origin)
+        self._keep(account, stanza, origin)
+        if not again:
+            receivers = (busy,) if to.resource in account.sessions else account.most_available
+            for session in receivers:
+                if session is not busy:
+                    session.write(stanza.to_bytes())
+            for note in compiled.message_delivered:
+                note(account, stanza, receivers)
         return True
 
     def _has_room(self, account: Account) -> bool:
         return account.get(Kept).count < self.host.server.config.limits.offline_messages
 
     def _keep(self, account: Account, stanza: Element, origin: Origin) -> None:
-        now = self.host.clock.time()
-        written = stamped(stanza, self.host.jid, now).to_bytes().decode()
         kept = account.get(Kept)
         kept.count += 1
         kept.unsent += 1
-        stored = self._log.append(account.jid.text, written, stamp=now)
+        stored: asyncio.Future[Any]
+        number = self._id_of(account, stanza) if isinstance(origin, Redelivery) else None
+        if number is not None:
+            stored = self._messages.wait_again(account.jid.text, number)
+            origin.hold(stored, stanza)
+        else:
+            if isinstance(origin, Redelivery):
+                self._own_delay(stanza)
+            stored = self._copies.keep(account.jid, stanza, JID.parse(stanza.attrs["from"]), origin)
 
-        def settled(future: asyncio.Future[int]) -> None:
-            if not future.cancelled() and future.exception() is not None:
+        def settled(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and (future.exception() is not None or future.result() is False):
                 kept.count -= 1
                 kept.unsent = max(0, kept.unsent - 1)
 
         stored.add_done_callback(settled)
-        origin.hold(stored, stanza)
+
+    def _id_of(self, account: Account, stanza: Element) -> int | None:
+        """The id of the copy that there is of a message which is delivered again: its archived one, or the one that it
+        was handed over from."""
+        uid = stanza_id_by(stanza, account.jid)
+        if uid:
+            return self._messages.id_of(uid)
+        for child in stanza.children:
+            if claims_delay_by(child, self.host.jid) and isinstance(child, Element):
+                number = id_at(child.get("stamp"))
+                return number if number in account.get(Kept).handed else None
+        return None
+
+    def _own_delay(self, stanza: Element) -> None:
+        """Make the delay that this host has given a message one that isn't taken for forged when it is handed over."""
+        for index, child in enumerate(stanza.children):
+            if claims_delay_by(child, self.host.jid) and isinstance(child, Element):
+                stanza.children[index] = child.copy().set("from", None)
 
     # -- handing over
 
@@ -164,35 +173,49 @@ class Offline(Module):
         """Whether the client has confirmed what it was sent: everything, or what it got before it became
         unavailable."""
         account = session.account
-        last = sent = size = 0  # the last id, messages and octets since the client confirmed
+        ids = list[int]()  # those which the client hasn't confirmed
+        last = size = 0
+        kept.handed.clear()
+        kept.fetched.clear()
         while waiting := kept.unsent:
-            page = await self._log.read(account.jid.text, limit=_PAGE, after=last or None)
+            await no_query(session)
+            page = await self._messages.waiting(account.jid.text, limit=_PAGE, after=last)
+            await no_query(session)
             if session not in account.non_negative:
                 break
             if not page:  # somebody else has removed them
                 kept.unsent, kept.count = max(0, kept.unsent - waiting), max(0, kept.count - waiting)
                 continue
-            before = sent
-            for entry in page:
-                written = entry.value.encode()
+            for message in page:
+                last = message.id
+                if last in kept.fetched:
+                    continue
+                written = handed_over(message, account.jid, self.host.jid, self._messages.uid(last))
                 session.write(written)
-                last = entry.id
-                sent += 1
+                ids.append(last)
+                kept.handed.add(last)
+                kept.unsent = max(0, kept.unsent - 1)
                 size += len(written)
                 if size >= _BATCH:
                     break
-            kept.unsent = max(0, kept.unsent - (sent - before))
             if size >= _BATCH or not kept.unsent:
-                if not await self._confirms(session, last, sent):
+                if not await self._confirms(session, ids):
                     return False
-                sent = size = 0
-        return not sent or await self._confirms(session, last, sent)
+                ids, size = [], 0
+        return not ids or await self._confirms(session, ids)
 
-    async def _confirms(self, session: Session, last: int, count: int) -> bool:
-        """Ask the client whether it has what it was sent, and forget that when it answers."""
+    async def _confirms(self, session: Session, ids: list[int]) -> bool:
+        """Wait until the client has what it was sent, and forget that then. It acknowledges by stream management, or
+        by answering a question."""
+        kept = session.account.get(Kept)
+        answered: asyncio.Future[Element | None] = asyncio.get_running_loop().create_future()
+        kept.question = Question(ids, answered)
+        if session.when_acknowledged(lambda: None if answered.done() else answered.set_result(None)):
+            await asyncio.wait([answered])
+            return self._settle(session.account)
         # Any question would do. This one every client knows; go-sendxmpp 0.5.6 falls over a ping's payload.
         answer = self.host.iq.ask(session.jid, Info().to_element(), sender=session.account.jid)
-        session.account.get(Kept).question = Question(answer, last, count)
+        kept.question.answered = answer  # type: ignore[assignment]
         timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
         try:
             await asyncio.wait([answer])
@@ -202,25 +225,37 @@ class Offline(Module):
             answer.cancel()
 
     def _settle(self, account: Account) -> bool:
-        """Forget what the client has answered for; whether it has."""
+        """Forget what the client has confirmed; whether it has."""
         kept = account.get(Kept)
         question, kept.question = kept.question, None
-        if question is None or not question.answer.done() or question.answer.cancelled():
+        if question is None or not question.confirmed:
             return False
-        question.answer.exception()  # an error answers it as well as a result
-        self._forget(account, question.last, question.count)
+        question.answered.exception()  # an error answers it as well as a result
+        kept.handed.difference_update(question.ids)
+        self._forget(account, question.ids)
         return True
 
-    def _forget(self, account: Account, last: int, count: int) -> None:
+    def fetched(self, account: Account, ids: list[int]) -> None:
+        """The account has fetched these waiting messages from its archive; those that it wasn't handed over yet needn't
+        be any more (XEP-0313 §6.1.1)."""
         kept = account.get(Kept)
-        kept.count -= count
+        new = [number for number in ids if number not in kept.handed and number not in kept.fetched]
+        if new:
+            if kept.receiver is not None:
+                kept.fetched.update(new)
+            kept.unsent = max(0, kept.unsent - len(new))
+            self._forget(account, new)
+
+    def _forget(self, account: Account, ids: list[int]) -> None:
+        kept = account.get(Kept)
+        kept.count = max(0, kept.count - len(ids))
 
         def settled(future: asyncio.Future[Any]) -> None:
             if not future.cancelled() and (error := future.exception()) is not None:
-                kept.count += count
+                kept.count += len(ids)
                 self.host.log.error("offline messages could not be removed", owner=account.jid.text, reason=str(error))
 
-        self._log.delete_up_to(account.jid.text, last).add_done_callback(settled)
+        self._messages.delivered(account.jid.text, ids).add_done_callback(settled)
 
 
 def _reaches(session: Session, stanza: Element, to: JID) -> bool:

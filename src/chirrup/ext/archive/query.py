@@ -1,0 +1,174 @@
+"""A query, read: which messages it is about, and which page of them (XEP-0313 §§4.1 and 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from chirrup.core.errors import AddressError, PayloadError, StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.values import parse_datetime
+from chirrup.core.xml import Element
+from chirrup.ext.archive import NS
+from chirrup.ext.archive.payloads import Query
+from chirrup.ext.forms import FORM_TYPE
+from chirrup.ext.forms.payloads import Field, Form
+from chirrup.ext.rsm.pages import Wanted, wanted
+from chirrup.store.messages import Message, MessageRows, Range
+
+_VALIDATE: Final = "http://jabber.org/protocol/xdata-validate"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SINGLE: Final = {
+    "with": "jid-single",
+    "start": "text-single",
+    "end": "text-single",
+    "before-id": "text-single",
+    "after-id": "text-single",
+    "include-groupchat": "boolean",
+}
+
+
+def form() -> Form:
+    """The fields that a query may have (§4.1.5)."""
+    anything = Element("validate", _VALIDATE, Element("open", _VALIDATE), datatype="xs:string")
+    fields = [Field.of(FORM_TYPE, NS, "hidden")]
+    fields += [Field(name, kind) for name, kind in _SINGLE.items()]
+    fields.append(Field("ids", "list-multi", extensions=(anything,)))
+    return Form("form", fields=tuple(fields))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query is for."""
+
+    which: Range
+    """The messages that fit its form."""
+    page: Wanted
+    """The page of these, by UIDs."""
+    named: tuple[int, ...]
+    """The ids of messages that are named, and have to be in the archive."""
+    after: int | None
+    before: int | None
+    """Where the page begins and ends."""
+
+    @property
+    def range(self) -> Range:
+        """The messages out of which the page is the first, or with `page.backwards` the last ones."""
+        after = max((id_ for id_ in (self.after, self.which.after) if id_ is not None), default=None)
+        before = min((id_ for id_ in (self.before, self.which.before) if id_ is not None), default=None)
+        return replace(self.which, after=after, before=before)
+
+
+def read(query: Query, id_of: Callable[[str], int | None], *, largest: int, default: int) -> Asked:
+    """What a query asks for. Raises StanzaError."""
+    if query.node:
+        raise StanzaError("item-not-found", "the archive has no nodes")
+    page = wanted(query.set, largest=largest, default=default)
+    if page.index is not None:
+        raise StanzaError("feature-not-implemented", "a page is asked for by the message before or after it")
+    named: list[int] = []
+
+    def known(uid: str) -> int:
+        number = id_of(uid)
+        if number is None:
+            raise StanzaError("item-not-found", "the archive has no message with such an id")
+        named.append(number)
+        return number
+
+    which = _range(query.form, known, largest) if query.form is not None else Range()
+    after = known(page.after) if page.after is not None else None
+    before = known(page.before) if page.before is not None else None
+    return Asked(which, page, tuple(named), after, before)
+
+
+def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
+    if form.type != "submit" or form.form_type != NS:
+        raise StanzaError("bad-request", f"a query's form is of type 'submit' and about {NS}")
+    after: list[int] = []
+    before: list[int] = []
+    peer = resource = ids = None
+    for field in form.fields:
+        match field.var:
+            case "FORM_TYPE":
+                continue
+            case "ids":
+                if len(field.values) > most_ids:
+                    raise StanzaError("not-acceptable", f"a query may name {most_ids} messages")
+                ids = tuple([known(uid) for uid in field.values])
+                continue
+            case name if name not in _SINGLE:
+                raise StanzaError("feature-not-implemented", f"a query has no field {name!r}")
+        if len(field.values) > 1:
+            raise StanzaError("bad-request", f"the field {field.var!r} has one value")
+        if not field.value:
+            continue
+        try:
+            match field.var:
+                case "with":
+                    jid = JID.parse(field.value)
+                    peer, resource = jid.bare.text, jid.resource or None
+                case "start":
+                    after.append(microseconds(parse_datetime(field.value)) - 1)
+                case "end":
+                    before.append(microseconds(parse_datetime(field.value)) + 1)
+                case "after-id":
+                    after.append(known(field.value))
+                case "before-id":
+                    before.append(known(field.value))
+                case "include-groupchat":
+                    _ = field.boolean  # there are none either way
+        except (AddressError, PayloadError, ValueError) as error:
+            raise StanzaError("bad-request", f"the field {field.var!r}: {error}") from None
+    return Range(
+        after=max(after, default=None), before=min(before, default=None), peer=peer, resource=resource, ids=ids
+    )
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970: the first id that a message of that moment can have."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(number: int) -> datetime:
+    """When a message with that id was stored."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a query finds."""
+
+    messages: list[Message]
+    """The page, in order."""
+    complete: bool
+    """Whether there are no more in range beyond the page."""
+    count: int | None
+    """How many fit the form, unless they are too many to be counted."""
+
+
+def find(rows: MessageRows, owner: str, asked: Asked, *, count_up_to: int, most_octets: int) -> Found | None:
+    """The page; None if a message that was named isn't in the archive."""
+    if asked.named and rows.missing(owner, asked.named):
+        return None
+    page = asked.page
+    if not page.limit:  # who wants nothing but the count gets it
+        count = rows.count(owner, asked.which, up_to=1_000_000)
+        return Found([], complete=count == 0, count=count)
+    found = rows.page(owner, asked.range, limit=page.limit + 1, newest=page.backwards)
+    kept = _fitting(found if not page.backwards else found[::-1], page.limit, most_octets)
+    messages = found[:kept] if not page.backwards else found[len(found) - kept :]
+    return Found(messages, kept == len(found), rows.count(owner, asked.which, up_to=count_up_to))
+
+
+def _fitting(messages: Iterable[Message], limit: int, most_octets: int) -> int:
+    """How many of these make up a page: at least one."""
+    size = kept = 0
+    for message in messages:
+        size += len(message.value)
+        if kept == limit or (kept and size > most_octets):
+            break
+        kept += 1
+    return kept

@@ -1,0 +1,49 @@
+"""What answers a query: the messages that it finds, and what ends them (XEP-0313 §4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from chirrup.core.jid import JID
+from chirrup.core.values import format_datetime
+from chirrup.core.xml import escape_attribute
+from chirrup.ext.archive import NS
+from chirrup.ext.archive.payloads import Fin
+from chirrup.ext.archive.query import Asked, Found, moment
+from chirrup.ext.delay import NS as DELAY
+from chirrup.ext.forwarding import NS as FORWARD
+from chirrup.ext.rsm.pages import told
+from chirrup.store.messages import Message
+
+_START: Final = len("<message")
+
+
+def results(found: Found, uid: Callable[[int], str], *, owner: JID, to: JID, queryid: str | None) -> Iterator[bytes]:
+    """Each message of a page, as it is written."""
+    query = "" if queryid is None else f" queryid='{escape_attribute(queryid)}'"
+    addresses = f"from='{escape_attribute(owner.text)}' to='{escape_attribute(to.text)}'"
+    head = f"<message {addresses}><result xmlns='{NS}'{query} id='"
+    for message in found.messages:
+        yield (head + uid(message.id) + _forwarded(message)).encode()
+
+
+def _forwarded(message: Message) -> str:
+    """Written where the default namespace is another one, so the stanza has to name its own."""
+    stamp = format_datetime(moment(message.id))
+    return (
+        f"'><forwarded xmlns='{FORWARD}'><delay xmlns='{DELAY}' stamp='{stamp}'/>"
+        f"<message xmlns='jabber:client'{message.value[_START:]}</forwarded></result></message>"
+    )
+
+
+def fin(found: Found, asked: Asked, uid: Callable[[int], str]) -> Fin:
+    """What is said at the end."""
+    messages, count, page = found.messages, found.count, asked.page
+    index = None
+    if not page.backwards and asked.after is None:
+        index = 0
+    elif count is not None and (found.complete if not page.backwards else asked.before is None):
+        index = count - len(messages)
+    ends = [uid(message.id) for message in (messages[:1] + messages[-1:])]
+    return Fin(found.complete, set=told(ends, count=count, index=index))
