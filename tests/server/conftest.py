@@ -144,8 +144,8 @@ class Managers:
         local = jid.partition("@")[0].partition("/")[0]
         client = await self.server.raw()
         back = Back(previd, h, f"{local}@localhost/{jid.partition('/')[2]}")
-        policy = ClientPolicy(Credentials(local, password), tls_required=False)
-        await client.log_in(policy, "localhost", [*CLIENT_FEATURES[:3], lambda: back, *CLIENT_FEATURES[3:]])
+        policy = ClientPolicy(Credentials(local, password), tls_required=False, sasl2=False)
+        await client.log_in(policy, "localhost", [*CLIENT_FEATURES[:4], lambda: back, *CLIENT_FEATURES[4:]])
         return client, back.answer
 
     def session(self, jid: str) -> Session | None:
