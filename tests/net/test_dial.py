@@ -172,10 +172,9 @@ async def test_a_refusal_brings_the_next_at_once(net: Net) -> None:
     net.refuse("192.0.2.1")
     await until(lambda: len(net.tried) == 2)
     net.refuse("192.0.2.2")
-    with pytest.raises(
-        NetworkError, match="192.0.2.1 port 1: Connection refused; 192.0.2.2 port 1: Connection refused"
-    ):
+    with pytest.raises(NetworkError) as caught:
         await connecting
+    assert str(caught.value) == "192.0.2.1 port 1: Connection refused; 192.0.2.2 port 1: Connection refused"
 
 
 async def test_ipv6_is_waited_for_a_moment(net: Net) -> None:
