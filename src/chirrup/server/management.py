@@ -56,9 +56,9 @@ class Managed(Ledger):
         queue = self.queue
         queue.append(stanza)
         self.stamps.append(self._time())
-        self.octets += len(stanza)
+        self.octets = octets = self.octets + len(stanza)
         self.out(stanza)
-        if len(queue) >= self._attend_at or self.octets > self._most_octets:
+        if len(queue) >= self._attend_at or octets > self._most_octets:
             self._attend()
 
     def _attend(self) -> None:

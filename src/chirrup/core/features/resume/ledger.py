@@ -45,11 +45,14 @@ class Ledger:
         """Let go of what the other end has, by the count that it sent; how many stanzas that is. Raises StreamError."""
         count = self.check(h)
         queue, stamps = self.queue, self.stamps
-        octets = 0
-        for _ in range(count):
-            octets += len(queue.popleft())
-            stamps.popleft()
-        self.octets -= octets
+        if count == len(queue):
+            queue.clear()
+            stamps.clear()
+            self.octets = 0
+        else:
+            for _ in range(count):
+                self.octets -= len(queue.popleft())
+                stamps.popleft()
         self.acknowledged += count
         return count
 
