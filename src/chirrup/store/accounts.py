@@ -23,6 +23,16 @@ _CREATE = text(
 )
 
 
+# What each log-in asks for and writes. SQLAlchemy would take longer to make these statements than SQLite to run them.
+_LOGIN = text(
+    "SELECT disabled, algorithm, salt, iterations, stored_key, server_key FROM account "
+    "LEFT JOIN account_keys ON account_keys.host = account.host AND account_keys.local = account.local "
+    "WHERE account.host = :host AND account.local = :local"
+)
+_EXISTS = text("SELECT 1 FROM account WHERE host = :host AND local = :local")
+_NOTE_LOGIN = text("UPDATE account SET last_login = :last_login WHERE host = :host AND local = :local")
+
+
 class AccountExists(StoreError):  # noqa: N818 - reads as the condition it is
     """There is an account of this name already."""
 
@@ -84,24 +94,18 @@ class AccountRows:
             self._add_keys(host, local, [key for key in keys if key.algorithm not in known])
 
     def login(self, host: str, local: str) -> LoginInfo | None:
-        query = select(account.c.disabled).where(*_is(host, local))
-        disabled = self._connection.execute(query).scalar()
-        return None if disabled is None else LoginInfo(disabled, self.keys(host, local) or {})
-
-    def keys(self, host: str, local: str) -> dict[str, ScramKeys] | None:
-        columns = account_keys.c
-        query = (
-            select(columns.algorithm, columns.salt, columns.iterations, columns.stored_key, columns.server_key)
-            .select_from(account.outerjoin(account_keys))
-            .where(*_is(host, local))
-        )
-        rows = self._connection.execute(query).all()
+        rows = self._connection.execute(_LOGIN, {"host": host, "local": local}).all()
         if not rows:
             return None
-        return {row.algorithm: ScramKeys(*row) for row in rows if row.algorithm is not None}
+        keys = {algorithm: ScramKeys(algorithm, *row) for _, algorithm, *row in rows if algorithm is not None}
+        return LoginInfo(bool(rows[0][0]), keys)
+
+    def keys(self, host: str, local: str) -> dict[str, ScramKeys] | None:
+        found = self.login(host, local)
+        return None if found is None else found.keys
 
     def exists(self, host: str, local: str) -> bool:
-        return self._connection.execute(select(account.c.local).where(*_is(host, local))).first() is not None
+        return self._connection.execute(_EXISTS, {"host": host, "local": local}).first() is not None
 
     def names(self, host: str, *, after: str, limit: int, disabled: bool | None) -> list[str]:
         query = select(account.c.local).where(*_among(host, disabled), account.c.local > after)
@@ -118,6 +122,10 @@ class AccountRows:
         ).where(*_is(host, local))
         row = self._connection.execute(query).first()
         return None if row is None else AccountInfo(*row)
+
+    def note_login(self, host: str, local: str, when: float) -> bool:
+        row = {"host": host, "local": local, "last_login": when}
+        return self._connection.execute(_NOTE_LOGIN, row).rowcount > 0
 
     def change(self, host: str, local: str, **values: Any) -> bool:
         """Set columns of the account's row; whether there is one."""
@@ -198,7 +206,7 @@ class Accounts:
 
     def note_login(self, host: str, local: str, when: float) -> asyncio.Future[bool]:
         """Whether the account is there."""
-        return self._store.submit(lambda connection: AccountRows(connection).change(host, local, last_login=when))
+        return self._store.submit(lambda connection: AccountRows(connection).note_login(host, local, when))
 
     def note_logout(self, host: str, local: str, when: float, status: str = "") -> asyncio.Future[bool]:
         """Whether the account is there."""
