@@ -42,6 +42,7 @@ DEFAULT: Final = (
     "blocking",
     "caps",
     "pubsub",
+    "avatar",
 )
 """The modules that a host has unless its configuration says otherwise."""
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
 from pydantic import Field
 
 from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.ext.vcard import NS
-from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_get, iq_set
+from chirrup.server.module import Account, Addressee, Module, Request, Settings, Xep, iq_get, iq_set
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
+
+Watcher = Callable[[Account, Element], Awaitable[None]]
 
 
 class VCardSettings(Settings):
@@ -28,8 +37,33 @@ class VCards(Module):
     Settings = VCardSettings
     settings: VCardSettings
 
-    async def start(self) -> None:
-        self._values = self.host.store.value("vcard")
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
+        self._values = host.store.value("vcard")
+        self._watchers: list[Watcher] = []
+
+    # -- for other modules
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have `watcher` called with every vCard that an owner puts in place of another, once it is durable and before
+        the owner is answered; what is returned ends that."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    async def read(self, owner: JID) -> Element | None:
+        """The vCard of an account."""
+        found = await self._values.get(owner.text)
+        return None if found is None else parse_element(found)
+
+    async def write(self, owner: JID, card: Element) -> bool:
+        """Put a vCard in place; durable when this returns. False, and nothing done, if it is too large."""
+        written = str(card)
+        if len(written.encode()) > self.settings.max_bytes:
+            return False
+        await self._values.set(owner.text, written)
+        return True
+
+    # -- requests
 
     @iq_get(("vCard", NS), to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
     async def get(self, request: Request[Element]) -> Element:
@@ -44,14 +78,13 @@ class VCards(Module):
     @iq_set(("vCard", NS), to=(Addressee.OWN,))
     async def set(self, request: Request[Element]) -> None:
         """Put the vCard in place of the former one; an empty one removes it."""
-        owner = request.to.text
         if not request.payload.children:
-            await self._values.delete(owner)
-            return
-        written = str(request.payload)
-        if len(written.encode()) > self.settings.max_bytes:
+            await self._values.delete(request.to.text)
+        elif not await self.write(request.to, request.payload):
             raise StanzaError("policy-violation", f"a vCard may have {self.settings.max_bytes} bytes")
-        await self._values.set(owner, written)
+        if request.account is not None:
+            for watcher in self._watchers:
+                await watcher(request.account, request.payload)
 
     @iq_set(("vCard", NS), to=(Addressee.ACCOUNT,), even_missing=True)
     def refuse(self, request: Request[Element]) -> None:

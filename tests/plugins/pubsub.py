@@ -1,4 +1,4 @@
-"""People with clients that show what they want to hear of."""
+"""People with clients that show what they want to hear of: the fixtures `people` and `friends`."""
 
 from __future__ import annotations
 

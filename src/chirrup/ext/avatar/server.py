@@ -1,0 +1,156 @@
+"""Avatars at the server: what is published goes into the vCard and the other way round, and presence tells of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chirrup.core.errors import PayloadError, StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.values import parse_element
+from chirrup.core.xml import Element
+from chirrup.ext.avatar import CONVERSION, DATA, METADATA, UPDATE
+from chirrup.ext.avatar.payloads import Data, Metadata, Update
+from chirrup.ext.avatar.pictures import Picture, read_photo, with_photo
+from chirrup.ext.pubsub.engine import Change
+from chirrup.ext.pubsub.personal import PersonalService
+from chirrup.ext.pubsub.server import PersonalEventing
+from chirrup.ext.vcard.server import VCards
+from chirrup.server import hooks
+from chirrup.server.module import Account, Module, Session, Xep
+
+_OPEN: Final = {"access_model": "open"}
+"""How the nodes are made for a picture that was in a vCard, which everybody may read."""
+
+
+class Photo:
+    """Which picture is in an account's vCard: its hash, "" if there is none. Kept with the account."""
+
+    __slots__ = ("hash",)
+
+    def __init__(self, hash_: str) -> None:
+        self.hash = hash_
+
+
+class Avatars(Module):
+    """Makes published avatars and the pictures in vCards the same, and tells in presence which one it is."""
+
+    xeps = (Xep(84, "1.1.4"), Xep(153, "1.1.1"), Xep(398, "1.0.0"))
+    account_features = (CONVERSION,)
+    needs_accounts = True
+
+    async def start(self) -> None:
+        self._hashes = self.host.store.value("avatar")
+        self._cards = self.need(VCards)
+        self._cards.watch(self._card_changed)
+        self._pubsub = self.need(PersonalEventing)
+        self._pubsub.observe(METADATA, self._published)
+
+    @hooks.account_loading(after=["pubsub"])
+    async def load(self, account: Account) -> None:
+        found = await self._hashes.get(account.jid.text)
+        if found is None:  # its vCard is from before pictures were looked for
+            picture = await self._photo_of(account)
+            found = picture.hash if picture is not None else ""
+            if found:
+                self._hashes.set(account.jid.text, found)
+        account.put(Photo(found))
+
+    async def _photo_of(self, account: Account) -> Picture | None:
+        card = await self._cards.read(account.jid)
+        return None if card is None else read_photo(card)
+
+    # -- from what is published to the vCard
+
+    async def _published(self, change: Change) -> None:
+        """Put the picture that somebody has now into the vCard (XEP-0398 §4.1), if all may see it (§8)."""
+        service = change.service
+        if change.by == service.jid or change.payload is None or not isinstance(service, PersonalService):
+            return
+        try:
+            metadata = Metadata.parse(change.payload)
+        except PayloadError:
+            return
+        account = service.account
+        if not metadata.infos:
+            if account.get(Photo).hash:
+                await self._put(account, None)
+            return
+        info = next((info for info in metadata.infos if info.url is None), None)
+        config = self._pubsub.config(account, DATA)
+        if info is None or config is None or config.access_model != "open" or info.id == account.get(Photo).hash:
+            return
+        stored = await self._pubsub.item(account, DATA, info.id)
+        picture = None if stored is None else _read(stored.payload, info.type)
+        if picture is not None and picture.hash == info.id.lower():
+            await self._put(account, picture)
+
+    async def _put(self, account: Account, picture: Picture | None) -> None:
+        card = with_photo(await self._cards.read(account.jid), picture)
+        if await self._cards.write(account.jid, card):
+            await self._take(account, picture.hash if picture is not None else "")
+
+    # -- from the vCard to what is published
+
+    async def _card_changed(self, account: Account, card: Element) -> None:
+        """Publish the picture in a new vCard (XEP-0398 §4.2)."""
+        picture = read_photo(card)
+        before = account.get(Photo).hash
+        now = picture.hash if picture is not None else ""
+        if now == before:
+            return
+        try:
+            if picture is not None:
+                await self._pubsub.publish(account, DATA, Data(picture.data).to_element(), now, _OPEN)
+                await self._pubsub.publish(account, METADATA, Metadata((picture.info,)).to_element(), now, _OPEN)
+            else:
+                await self._pubsub.publish(account, METADATA, Metadata().to_element(), None, _OPEN)
+        except StanzaError as error:  # no room there; the vCard is in place
+            self.host.log.info("a picture could not be published", owner=account.jid.text, reason=str(error))
+        await self._take(account, now)
+
+    # -- presence
+
+    async def _take(self, account: Account, hash_: str) -> None:
+        """Another picture is in the vCard: keep its hash, and show it."""
+        account.get(Photo).hash = hash_
+        await self._hashes.set(account.jid.text, hash_)
+        for session in account.available:
+            if session.presence is not None and _speaks(session.presence):
+                presence = session.presence.copy()
+                presence.remove("x", UPDATE)
+                for handler in self.host.hooks.presence_out:
+                    handler(session, presence)
+
+    @hooks.presence_out(before=["presence"])
+    def broadcast(self, session: Session, stanza: Element) -> None:
+        self._show(session, stanza)
+
+    @hooks.presence_directed(before=["presence"])
+    def directed(self, session: Session, stanza: Element, to: JID) -> None:
+        self._show(session, stanza)
+
+    def _show(self, session: Session, stanza: Element) -> None:
+        """Tell in available presence which picture there is (XEP-0398 §5), unless it says that there shall be none."""
+        if stanza.attrs.get("type") is not None:
+            return
+        photo: Photo | None = session.account.find(Photo)
+        said = stanza.child("x", UPDATE)
+        if photo is None or not _speaks(stanza) or (said is None and not photo.hash):
+            return
+        if said is None or said.child("photo") is None or (photo.hash and said.child_text("photo") != photo.hash):
+            stanza.remove("x", UPDATE)
+            stanza.append(Update(photo.hash).to_element())
+
+
+def _speaks(presence: Element) -> bool:
+    """Whether presence may tell of a picture: it doesn't if there is an empty <photo/> in it."""
+    said = presence.child("x", UPDATE)
+    photo = None if said is None else said.child("photo")
+    return photo is None or bool(photo.text)
+
+
+def _read(payload: str, type_: str) -> Picture | None:
+    try:
+        return Picture(Data.parse(parse_element(payload)).data, type_)
+    except PayloadError:
+        return None
