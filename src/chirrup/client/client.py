@@ -21,7 +21,7 @@ from chirrup.client.feature import Feature
 from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
 from chirrup.client.management import Managed
-from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_id, make_nonce, open_link
+from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_nonce, open_link
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import NetworkError, StreamError
 from chirrup.core.features import Token, UserAgent, resume
@@ -187,7 +187,7 @@ class Client(Entity):
                 stream = ClientStream(
                     self.domain,
                     self._policy,
-                    make_id=make_id,
+                    make_id=self.make_id,
                     make_nonce=make_nonce,
                     limits=self._limits,
                     security=security,

@@ -12,7 +12,7 @@ from chirrup.client.feed import Feed, Feeds
 from chirrup.client.life import TIMEOUT, Life
 from chirrup.client.link import Link
 from chirrup.client.management import Managed
-from chirrup.client.negotiation import Negotiated, make_id
+from chirrup.client.negotiation import Ids, Negotiated
 from chirrup.client.requests import Requests
 from chirrup.client.stanzas import IQ, Message, Presence, Stanza, address
 from chirrup.client.states import ConnectionState
@@ -61,6 +61,8 @@ class Entity(Life):
         """What the program is, besides what features say; see the registry of XEP-0030 §3.1."""
         self.nonzas: dict[Name, Callable[[Element], None]] = {}
         """Who takes the first-level elements that are no stanzas."""
+        self.make_id = Ids()
+        """Makes an id that nobody can guess."""
         self._keepalive = keepalive
         self._silence = keepalive
         self._timer: Timer | None = None
@@ -183,7 +185,7 @@ class Entity(Life):
         else:
             element = stanza
         if "id" not in element.attrs and element.name != "presence":
-            element.attrs["id"] = make_id()
+            element.attrs["id"] = self.make_id()
         self._write(link, element)
 
     def _write(self, link: Link, stanza: Element) -> None:
@@ -283,7 +285,7 @@ class Entity(Life):
         element = payload.to_element() if isinstance(payload, Payload) else payload
         iq = Element("iq", CLIENT, element)
         iq.attrs["type"] = type
-        iq.attrs["id"] = id_ = make_id()
+        iq.attrs["id"] = id_ = self.make_id()
         if address is not None:
             iq.attrs["to"] = address.text
         answer = self._requests.expect(id_, address)
@@ -407,7 +409,7 @@ class Entity(Life):
                 self._parser.rest()
             self._watch(link)
             return
-        self.answer(Element("iq", CLIENT, _PING, type="get", id=make_id(), to=self.jid.host))
+        self.answer(Element("iq", CLIENT, _PING, type="get", id=self.make_id(), to=self.jid.host))
         self._timer = self.clock.call_later(self.timeout, lambda: self._check_again(link))
 
     def _check_again(self, link: Link) -> None:

@@ -98,6 +98,13 @@ def make(kind: str, to: JID | str | None, type_: str | None, id_: str | None) ->
     return element
 
 
+def _leaf(name: str, text: str) -> Element:
+    element = Element(name, CLIENT)
+    if text:
+        element.children.append(text)
+    return element
+
+
 class Message(Stanza):
     """A message (RFC 6121 §5).
 
@@ -126,12 +133,13 @@ class Message(Stanza):
         if lang:
             element.attrs[XML_LANG] = lang
         if subject is not None:
-            element.children.append(Element("subject", CLIENT, subject or None))
+            element.children.append(_leaf("subject", subject))
         if body is not None:
-            element.children.append(Element("body", CLIENT, body or None))
+            element.children.append(_leaf("body", body))
         if thread is not None:
-            element.children.append(Element("thread", CLIENT, thread))
-        self.add(*payloads)
+            element.children.append(_leaf("thread", thread))
+        if payloads:
+            self.add(*payloads)
 
     @classmethod
     def received(cls, element: Element, sender: JID, entity: Entity) -> Self:
