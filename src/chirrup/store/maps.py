@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, Connection, delete, select, text
+from sqlalchemy import ColumnElement, Connection, delete, text
 
 from chirrup.store.schema import map_entry as table
 
@@ -17,6 +17,9 @@ _PUT: Final = text(
     "INSERT INTO map_entry (owner, name, key, value) VALUES (:owner, :name, :key, :value) "
     "ON CONFLICT (owner, name, key) DO UPDATE SET value = excluded.value"
 )
+# Plain, since each account is read by these when it comes into memory.
+_ALL: Final = text("SELECT key, value FROM map_entry WHERE owner = :owner AND name = :name ORDER BY key")
+_GET: Final = text("SELECT value FROM map_entry WHERE owner = :owner AND name = :name AND key = :key")
 
 
 def put(connection: Connection, rows: Sequence[dict[str, str]]) -> list[None]:
@@ -33,12 +36,11 @@ class MapRows:
 
     def all(self, owner: str) -> dict[str, str]:
         """In the order of the keys."""
-        query = select(table.c.key, table.c.value).where(*self._of(owner)).order_by(table.c.key)
-        return {row.key: row.value for row in self._connection.execute(query)}
+        found = self._connection.execute(_ALL, {"owner": owner, "name": self._name})
+        return dict(found.tuples().all())
 
     def get(self, owner: str, key: str) -> str | None:
-        query = select(table.c.value).where(*self._of(owner), table.c.key == key)
-        return self._connection.execute(query).scalar()
+        return self._connection.execute(_GET, {"owner": owner, "name": self._name, "key": key}).scalar()
 
     def set(self, owner: str, key: str, value: str) -> None:
         self.set_many(owner, {key: value})

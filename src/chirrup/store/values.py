@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, text
 
 from chirrup.store.schema import single_value as table
 
@@ -17,6 +17,7 @@ _PUT: Final = text(
     "INSERT INTO single_value (owner, name, value) VALUES (:owner, :name, :value) "
     "ON CONFLICT (owner, name) DO UPDATE SET value = excluded.value"
 )
+_GET: Final = text("SELECT value FROM single_value WHERE owner = :owner AND name = :name")
 
 
 def put(connection: Connection, rows: Sequence[dict[str, str]]) -> list[None]:
@@ -32,8 +33,7 @@ class ValueRows:
         self._name = name
 
     def get(self, owner: str) -> str | None:
-        query = select(table.c.value).where(table.c.owner == owner, table.c.name == self._name)
-        return self._connection.execute(query).scalar()
+        return self._connection.execute(_GET, {"owner": owner, "name": self._name}).scalar()
 
     def set(self, owner: str, value: str) -> None:
         put(self._connection, [{"owner": owner, "name": self._name, "value": value}])
