@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from chirrup.bot import Bot, Incoming, Plugin
     from chirrup.client.client import Client
     from chirrup.client.component import Component
     from chirrup.client.oneshot import send
@@ -33,6 +34,7 @@ __all__ = [
     "IQ",
     "JID",
     "AuthenticationError",
+    "Bot",
     "ChirrupError",
     "Client",
     "Component",
@@ -41,8 +43,10 @@ __all__ = [
     "ConnectionState",
     "DeadlineError",
     "Element",
+    "Incoming",
     "Message",
     "NetworkError",
+    "Plugin",
     "Presence",
     "Server",
     "StanzaError",
@@ -55,9 +59,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES: Final = {
-    "IQ": "chirrup.client.stanzas",
-    "JID": "chirrup.core.jid",
     "AuthenticationError": "chirrup.core.errors",
+    "Bot": "chirrup.bot",
     "ChirrupError": "chirrup.core.errors",
     "Client": "chirrup.client.client",
     "Component": "chirrup.client.component",
@@ -66,8 +69,12 @@ _HOMES: Final = {
     "ConnectionState": "chirrup.client.states",
     "DeadlineError": "chirrup.core.errors",
     "Element": "chirrup.core.xml",
+    "IQ": "chirrup.client.stanzas",
+    "Incoming": "chirrup.bot",
+    "JID": "chirrup.core.jid",
     "Message": "chirrup.client.stanzas",
     "NetworkError": "chirrup.core.errors",
+    "Plugin": "chirrup.bot",
     "Presence": "chirrup.client.stanzas",
     "Server": "chirrup.server.app",
     "StanzaError": "chirrup.core.errors",

@@ -12,6 +12,19 @@ from __future__ import annotations
 from chirrup.testing.client import Refused, TestClient
 from chirrup.testing.clock import FakeClock
 from chirrup.testing.pair import Pair, pair
+from chirrup.testing.rehearsal import Person, Stage, rehearse
 from chirrup.testing.server import PASSWORD, TestServer, serve
 
-__all__ = ["PASSWORD", "FakeClock", "Pair", "Refused", "TestClient", "TestServer", "pair", "serve"]
+__all__ = [
+    "PASSWORD",
+    "FakeClock",
+    "Pair",
+    "Person",
+    "Refused",
+    "Stage",
+    "TestClient",
+    "TestServer",
+    "pair",
+    "rehearse",
+    "serve",
+]
