@@ -39,6 +39,7 @@ DEFAULT: Final = (
     "invitations",
     "carbons",
     "client_state",
+    "push",
     "blocking",
     "caps",
     "pubsub",

@@ -209,7 +209,7 @@ async def test_a_client_can_begin_inactive() -> None:
 @pytest.mark.parametrize("managed", [False, True])
 @pytest.mark.parametrize("orderly", [False, True])
 async def test_what_waits_when_the_session_ends_is_delivered_elsewhere(managed: bool, orderly: bool) -> None:
-    async with serve() as server:
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
         phone, romeo = await pair(server)
         laptop = await server.client("juliet/laptop", presence=True)
         if managed:

@@ -71,7 +71,10 @@ class ClientState(Module):
 
     @nonza("active", NS)
     def active(self, session: Session, element: Element) -> None:
-        self._end(session)
+        if Waiting in session.data:
+            self._end(session)
+            for handler in self.host.hooks.session_active:
+                handler(session)
 
     @bind_inline("inactive", NS)
     def begin_inactive(self, session: Session, element: Element) -> None:
