@@ -171,8 +171,7 @@ class Entity(Life):
         Returns when it is on its way; `settle` waits until the server has processed it. Raises DeadlineError after
         `timeout` seconds without room, Disconnected, and LocalProtocolError for what can't be sent at all."""
         link = self._link
-        managed = self._managed
-        if link is None or not link.has_room or (managed is not None and managed.full):
+        if link is None or not link.has_room:
             link = await self._room()
         if isinstance(stanza, Stanza):
             element = stanza.element
@@ -202,17 +201,18 @@ class Entity(Life):
         async with Deadline(self.clock, self.timeout, step):
             while True:
                 link = self._link
-                full = self._managed is not None and self._managed.full
-                if link is not None and link.has_room and not full:
+                if link is not None and link.has_room:
                     return link
                 if self.state is ConnectionState.OFFLINE:
                     raise Disconnected(f"not connected: {self.change.reason or 'nobody has connected'}")
                 if link is None:
                     await self._changed()
-                elif link.has_room and not link.closing:
-                    await link.wait()
                 else:
-                    await link.room()
+                    try:
+                        await link.room()
+                    except Disconnected:
+                        if self._link is link:
+                            raise
 
     def answer(self, iq: Element) -> None:
         """Send the answer to a request, if there is room: who asks faster than the server takes the answers gets

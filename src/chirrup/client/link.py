@@ -25,7 +25,7 @@ class Owner(Protocol):
 class Link(Connection):
     """A connection with room: `write` never waits, and who can wait does so in `room`."""
 
-    __slots__ = ("_inbox", "_inbox_bytes", "_owner", "_reason", "_waiter", "heard", "queued", "where")
+    __slots__ = ("_inbox", "_inbox_bytes", "_owner", "_reason", "_waiter", "blocked", "heard", "queued", "where")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, where: str) -> None:
         super().__init__(loop, send_buffer_bytes=SEND_BUFFER_BYTES)
@@ -33,6 +33,8 @@ class Link(Connection):
         """The peer, for people to read."""
         self.heard = False
         """Whether anything has come since this was last set to False."""
+        self.blocked = False
+        """Whether there is no room for another reason than the peer's slowness; whoever unsets this calls `wake`."""
         self.queued = 0
         """Octets written in this turn of the loop."""
         self._inbox: list[bytes] = []
@@ -106,7 +108,10 @@ class Link(Connection):
 
     def write(self, data: bytes) -> None:
         self.queued += len(data)
-        super().write(data)
+        out = self._out
+        if not out:
+            self.loop.call_soon(self._flush)
+        out.append(data)
 
     def _flush(self) -> None:
         self.queued = 0
@@ -114,7 +119,7 @@ class Link(Connection):
 
     @property
     def has_room(self) -> bool:
-        return not self._congested and self.queued < TURN_BYTES
+        return not (self._congested or self.blocked) and self.queued < TURN_BYTES
 
     async def room(self) -> None:
         """Wait until the peer has taken enough of what was written, and others have had their turn. Raises

@@ -37,13 +37,10 @@ class Managed:
     def may_resume(self) -> bool:
         return bool(self.management.id)
 
-    @property
-    def full(self) -> bool:
-        return len(self.management.ledger.queue) >= MOST
-
     def begin(self, link: Link) -> None:
         """Stanzas go this way from now on."""
         self._link = link
+        self._block(link)
         self._asked = self.management.ledger.acknowledged
 
     def send_again(self, link: Link) -> None:
@@ -58,6 +55,8 @@ class Managed:
         number = self.management.sent(stanza, self._clock.time())
         if number - self._asked >= ASK_AFTER:
             self._ask()
+            if self._link is not None:
+                self._block(self._link)
         elif number and self._timer is None:
             self._timer = self._clock.call_later(ASK_SECONDS, self._ask_late)
 
@@ -73,13 +72,18 @@ class Managed:
 
     def handle(self, element: Element) -> None:
         """Take what the server says of it. Raises StreamError."""
-        was_full = self.full
         answer = self.management.handle(element)
-        if self._link is not None:
+        link = self._link
+        if link is not None:
             if answer:
-                self._link.write(answer)
-            if was_full and not self.full:
-                self._link.wake()
+                link.write(answer)
+            if link.blocked:
+                self._block(link)
+                link.wake()
+
+    def _block(self, link: Link) -> None:
+        """Let there be no room while too much isn't acknowledged."""
+        link.blocked = len(self.management.ledger.queue) >= MOST
 
     def lost_link(self) -> None:
         self._rest()

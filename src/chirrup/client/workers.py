@@ -59,24 +59,29 @@ class Workers:
             self.drained()
 
     async def _work(self) -> None:
-        waited = False
-
-        def waits() -> None:
-            nonlocal waited
-            waited = True
-            self._active = False
-            if self._ready and len(self._tasks) < self._most:
-                self._hire()
-
+        """Run what is ready, up to the first handler that waits; that one to its end."""
+        ready = self._ready
+        alone = True  # whether no other worker goes on with what is ready
         try:
-            while self._ready and not waited:
-                work = self._ready.popleft()
+            while ready:
+                work = ready.popleft()
                 try:
-                    await _watch(work, waits)
+                    awaited = work.send(None)
+                except StopIteration:
+                    continue
                 except Exception as error:
-                    log.error("a handler failed: %s", getattr(work, "__qualname__", work), exc_info=error)
+                    _failed(work, error)
+                    continue
+                self._active = alone = False
+                if ready and len(self._tasks) < self._most:
+                    self._hire()
+                try:
+                    await _go_on(work, awaited)
+                except Exception as error:
+                    _failed(work, error)
+                return
         finally:
-            if not waited:
+            if alone:
                 self._active = False
 
     async def stop(self) -> None:
@@ -91,14 +96,13 @@ class Workers:
             await asyncio.wait(others)
 
 
+def _failed(work: Work, error: Exception) -> None:
+    log.error("a handler failed: %s", getattr(work, "__qualname__", work), exc_info=error)
+
+
 @types.coroutine
-def _watch(work: Work, waits: Callable[[], None]) -> Generator[Any, Any, None]:
-    """Await a coroutine, and call `waits` when it waits for the first time."""
-    try:
-        awaited = work.send(None)
-    except StopIteration:
-        return
-    waits()
+def _go_on(work: Work, awaited: Any) -> Generator[Any, Any, None]:
+    """Await a coroutine that has taken its first step, and waits for this."""
     while True:
         try:
             sent = yield awaited
@@ -106,7 +110,7 @@ def _watch(work: Work, waits: Callable[[], None]) -> Generator[Any, Any, None]:
             work.close()
             raise
         except BaseException as error:
-            step = partial(work.throw, error)
+            step: Callable[[], Any] = partial(work.throw, error)
         else:
             step = partial(work.send, sent)
         try:
