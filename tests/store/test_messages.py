@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,83 @@ async def test_the_indexes_are_used(tmp_path: Path, open_store: Opener) -> None:
     assert "COVERING INDEX message_by_peer (owner=?)" in counting
     assert "message_waiting (owner=? AND id>?)" in waiting
     assert not any("TEMP B-TREE" in plan for plan in plans)
+
+
+async def test_the_oldest_expire(store: Store) -> None:
+    ids = await fill(store, 5)
+    waits = await add(store, "waits", waiting=True)
+    await fill(store, 2, owner=BOB)
+    assert await store.messages.expire(ALICE, ids[3], limit=2) == 2
+    assert values(await store.messages.page(ALICE, Range(), limit=9)) == ["2", "3", "4", "waits"]
+    assert await store.messages.expire(ALICE, waits + 1) == 4
+    assert await store.messages.page(ALICE, Range(), limit=9) == []
+    assert values(await store.messages.waiting(ALICE, limit=9)) == ["waits"]
+    assert await store.messages.delivered(ALICE, [waits]) == 1
+    assert await store.messages.owners() == [BOB]
+
+
+async def test_an_archive_that_is_too_large(store: Store) -> None:
+    ids = [await add(store, "\N{SNOWMAN}" * 300) for _ in range(10)]  # 900 octets each, and 100 for the rest
+    assert await store.messages.excess(ALICE, 10_000) is None
+    assert await store.messages.excess(ALICE, 9_999) == ids[0]
+    assert await store.messages.excess(ALICE, 3_500) == ids[6]
+    assert await store.messages.excess(BOB, 0) is None
+
+
+async def test_owners_by_page(store: Store) -> None:
+    for owner in CAROL, ALICE, BOB, ALICE:
+        await add(store, "x", owner=owner)
+    assert await store.messages.owners(limit=2) == [ALICE, BOB]
+    assert await store.messages.owners(after=BOB) == [CAROL]
+
+
+async def index(store: Store, owner: str = ALICE) -> None:
+    while not await store.messages.index(owner):
+        pass
+
+
+async def search(store: Store, text: str, owner: str = ALICE, **others: str) -> list[str]:
+    found = await store.messages.page(owner, Range(text=text, **others), limit=999)  # type: ignore[arg-type]
+    assert await store.messages.count(owner, Range(text=text, **others), up_to=999) == len(found)  # type: ignore[arg-type]
+    return [re.sub("<[^>]*>", "", message.value) for message in found]
+
+
+async def test_searching(store: Store) -> None:
+    said = ["Shall we meet at seven?", "We MEET at the corner", "caf\u00e9 &amp; cake", "it's a <![CDATA[<b>box</b>]]>"]
+    for text in said:
+        await add(store, f"<message><body xml:lang='en'>{text}</body><x xmlns='y'>hidden</x></message>")
+    await add(store, "<message><body>we meet</body></message>", owner=BOB)
+    await add(store, "<message><body>we meet</body></message>", peer=CAROL)
+    assert await search(store, "meet") == []
+    await index(store)
+    assert await search(store, "meet") == [said[0] + "hidden", said[1] + "hidden", "we meet"]
+    assert await search(store, "  meet   corner ") == [said[1] + "hidden"]
+    assert await search(store, "meet", peer=CAROL) == ["we meet"]
+    assert len(await search(store, "cake")) == 1
+    assert len(await search(store, "box")) == 1
+    for nothing in ("hidden", "message", "lang", "amp", "meet nowhere"):
+        assert await search(store, nothing) == []
+    for odd in ('"', 'meet"', "a:b", "(", "NOT", "owner : x", "meet*", "'; --", "&", "!!!", "-meet"):
+        await search(store, odd)
+    assert await search(store, "meet", owner=BOB) == []
+    await index(store, BOB)
+    assert await search(store, "meet", owner=BOB) == ["we meet"]
+
+
+async def test_an_index_catches_up_and_forgets(store: Store) -> None:
+    ids = []
+    for number in range(450):
+        ids.append(store.messages.next_id(NOW))
+        store.messages.add((ALICE, ids[-1], BOB, "", f"<message><body>word {number}</body></message>", True, False))
+    await index(store)
+    assert len(await search(store, "word")) == 450
+    await add(store, "<message><body>another word</body></message>")
+    await index(store)
+    assert len(await search(store, "word")) == 451
+    await store.messages.expire(ALICE, ids[400])
+    assert len(await search(store, "word")) == 51
+    await store.accounts.create("example.org", "alice", [], created=NOW)
+    assert await search(store, "word") == []
+    await add(store, "<message><body>a new word</body></message>")
+    await index(store)
+    assert await search(store, "word") == ["a new word"]

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import ScramKeys
+from chirrup.store import search
 from chirrup.store.pubsub import PubSubRows
 from chirrup.store.schema import account, account_keys, log_entry, map_entry, message, single_value
 
@@ -159,6 +160,7 @@ class AccountRows:
     def _forget(self, host: str, local: str) -> None:
         """Delete everything that the bare JID owns."""
         owner = f"{local}@{host}"
+        search.forget(self._connection, owner)
         for table in single_value, map_entry, log_entry, message:
             self._connection.execute(delete(table).where(table.c.owner == owner))
         PubSubRows(self._connection).forget(owner)

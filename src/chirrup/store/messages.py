@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, delete, func, not_, select, text, update
 
+from chirrup.store import search
 from chirrup.store.schema import message as table
 from chirrup.store.uids import Uids
 
@@ -31,6 +32,24 @@ _FIELDS: Final = "id, peer, resource, value, archived, waiting"
 # Without statistics SQLite's planner takes the primary key for everything.
 _BY_PEER: Final = "message_by_peer"
 _WAITING: Final = "message_waiting"
+_CONDITIONS: Final = {
+    "after": "id > :after",
+    "before": "id < :before",
+    "peer": "peer = :peer",
+    "resource": "resource = :resource",
+    "ids": "id IN :ids",
+}
+_OLD: Final = (
+    "SELECT id, waiting FROM message WHERE owner = :owner AND archived = :archived AND id < :before "
+    "ORDER BY id LIMIT :limit"
+)
+_EXCESS: Final = (
+    "SELECT max(id) FROM (SELECT id, sum({} + :overhead) OVER (ORDER BY id DESC) AS total FROM message "
+    "WHERE owner = :owner AND archived = :archived) AS sizes WHERE total > :most"
+)
+_OCTETS: Final = {"sqlite": "length(CAST(value AS BLOB))", "postgresql": "octet_length(value)"}
+_OVERHEAD: Final = 100
+"""Octets that a message takes besides its stanza, about."""
 _STATE: Final = text("SELECT last, secret FROM message_state")
 
 Row = Sequence[Any]
@@ -63,6 +82,8 @@ class Range:
     peer: str | None = None
     resource: str | None = None
     ids: tuple[int, ...] | None = None
+    text: str | None = None
+    """Words that their text has; as far as it was indexed by `index`."""
 
 
 def add(connection: Connection, rows: Sequence[Row]) -> None:
@@ -85,7 +106,7 @@ class MessageRows:
         return self._count("owner = :owner AND waiting", _WAITING, {"owner": owner})
 
     def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> list[Message]:
-        where, values = _where(owner, which)
+        where, values = self._where(owner, which)
         index = "" if which.peer is None else _BY_PEER
         order = "ORDER BY id DESC" if newest else "ORDER BY id"
         found = self._messages(f"{where} {order} LIMIT :limit", index, {**values, "limit": limit})
@@ -94,7 +115,7 @@ class MessageRows:
         return found
 
     def count(self, owner: str, which: Range, *, up_to: int) -> int | None:
-        where, values = _where(owner, which)
+        where, values = self._where(owner, which)
         index = _BY_PEER if which.peer is not None or which == Range() else ""
         found = self._count(f"{where} LIMIT :limit", index, {**values, "limit": up_to + 1})
         return found if found <= up_to else None
@@ -116,6 +137,37 @@ class MessageRows:
             found += self._connection.execute(query).scalar_one()
         return found != len(wanted)
 
+    def index(self, owner: str) -> bool:
+        return search.index(self._connection, owner)
+
+    def expire(self, owner: str, before: int, *, limit: int) -> int:
+        values = {"owner": owner, "archived": True, "before": before, "limit": min(limit, CHUNK)}
+        rows = self._connection.execute(_statement(_OLD), values).all()
+        gone = [row.id for row in rows]
+        if gone:
+            search.remove(self._connection, owner, gone)
+            these = and_(table.c.owner == owner, table.c.id.in_(gone))
+            self._connection.execute(delete(table).where(these, not_(table.c.waiting)))
+            if any(row.waiting for row in rows):
+                self._connection.execute(update(table).where(these).values(archived=False))
+        return len(gone)
+
+    def excess(self, owner: str, most: int) -> int | None:
+        query = _EXCESS.format(_OCTETS[self._connection.dialect.name])
+        values = {"owner": owner, "archived": True, "overhead": _OVERHEAD, "most": most}
+        found: int | None = self._connection.execute(_statement(query), values).scalar()
+        return found
+
+    def owners(self, *, after: str, limit: int) -> list[str]:
+        found: list[str] = []
+        while len(found) < limit:  # a look-up for each, as neither database would skip an owner's messages by itself
+            query = _statement("SELECT owner FROM message WHERE owner > :after ORDER BY owner LIMIT 1")
+            owner = self._connection.execute(query, {"after": found[-1] if found else after}).scalar()
+            if owner is None:
+                break
+            found.append(owner)
+        return found
+
     def delivered(self, owner: str, ids: Iterable[int]) -> int:
         numbers = iter(ids)
         count = 0
@@ -128,6 +180,16 @@ class MessageRows:
     def wait_again(self, owner: str, number: int) -> bool:
         where = update(table).where(table.c.owner == owner, table.c.id == number, not_(table.c.waiting))
         return self._connection.execute(where.values(waiting=True)).rowcount > 0
+
+    def _where(self, owner: str, which: Range) -> tuple[str, dict[str, Any]]:
+        """The condition in SQL, and its values."""
+        values = {name: value for name in _CONDITIONS if (value := getattr(which, name)) is not None}
+        where = ["owner = :owner AND archived = :archived", *[_CONDITIONS[name] for name in values]]
+        if which.text is not None:
+            dialect = self._connection.dialect.name
+            where.append(search.CONDITION[dialect])
+            values.update(search.values(dialect, owner, which.text))
+        return " AND ".join(where), {"owner": owner, "archived": True, **values}
 
     def _messages(self, where: str, index: str, values: dict[str, Any]) -> list[Message]:
         query = f"SELECT {_FIELDS} FROM {self._table(index)} WHERE {where}"
@@ -190,6 +252,23 @@ class Messages:
         """How many there are in the archive; None if they are more than `up_to`, which bounds what this costs."""
         return self._store.read(lambda connection: MessageRows(connection).count(owner, which, up_to=up_to))
 
+    def index(self, owner: str) -> asyncio.Future[bool]:
+        """Make some more of an archive searchable; whether all of it is now."""
+        return self._store.submit(lambda connection: MessageRows(connection).index(owner))
+
+    def expire(self, owner: str, before: int, *, limit: int = CHUNK) -> asyncio.Future[int]:
+        """Take the oldest messages with ids less than `before` out of an archive, at most `limit` or `CHUNK` at a time
+        so that others' writes aren't held up. How many; those that wait still do."""
+        return self._store.submit(lambda connection: MessageRows(connection).expire(owner, before, limit=limit))
+
+    def excess(self, owner: str, most: int) -> Awaitable[int | None]:
+        """The newest message up to which an archive has to go if it may have so many octets; None if it has less."""
+        return self._store.read(lambda connection: MessageRows(connection).excess(owner, most))
+
+    def owners(self, *, after: str = "", limit: int = 1000) -> Awaitable[list[str]]:
+        """A page of those who have messages, by code point."""
+        return self._store.read(lambda connection: MessageRows(connection).owners(after=after, limit=limit))
+
     def delivered(self, owner: str, ids: Iterable[int]) -> asyncio.Future[int]:
         """These don't wait any more: forget those that aren't archived. How many did wait."""
         numbers = list(ids)
@@ -208,20 +287,6 @@ def read_state(connection: Connection) -> tuple[int, bytes]:
 
 def _archive(owner: str) -> tuple[ColumnElement[bool], ...]:
     return table.c.owner == owner, table.c.archived
-
-
-def _where(owner: str, which: Range) -> tuple[str, dict[str, Any]]:
-    """The condition in SQL, and its values."""
-    conditions = {
-        "after": "id > :after",
-        "before": "id < :before",
-        "peer": "peer = :peer",
-        "resource": "resource = :resource",
-        "ids": "id IN :ids",
-    }
-    values = {name: value for name in conditions if (value := getattr(which, name)) is not None}
-    where = ["owner = :owner AND archived = :archived", *[conditions[name] for name in values]]
-    return " AND ".join(where), {"owner": owner, "archived": True, **values}
 
 
 @cache

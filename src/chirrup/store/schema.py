@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0004"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()
@@ -179,4 +179,13 @@ message_state: Final = Table(
     metadata,
     Column("last", BigInteger, nullable=False),
     Column("secret", LargeBinary, nullable=False),
+)
+
+# Up to which id an account's archive is in the index of words; `search` has that index, which each database has its own
+# kind of table for.
+message_indexed: Final = Table(
+    "message_indexed",
+    metadata,
+    Column("owner", _Key, primary_key=True),
+    Column("last", BigInteger, nullable=False),
 )

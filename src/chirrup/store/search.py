@@ -1,0 +1,114 @@
+"""Searching in the texts of archived messages: FTS5 on SQLite, `tsvector` on PostgreSQL.
+
+The index is made when somebody searches, not when a message is stored: most accounts never do, and storing stays as
+cheap as it is. Each search begins with `index`, until that has caught up. What goes from the archive goes from here in
+the same transaction.
+
+Both databases have one index for all accounts, in which an account's messages are those with a word that stands for
+their owner; so a search doesn't look at those of others.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, text
+
+BATCH: Final = 200
+"""Messages that are indexed in one write."""
+
+_TEXTS: Final = re.compile(r"<(?:body|subject)\b[^>]*>(.*?)</(?:body|subject)>", re.DOTALL)
+_CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_TAG: Final = re.compile(r"<[^>]*>")
+
+_LAST: Final = text("SELECT last FROM message_indexed WHERE owner = :owner")
+_NEW: Final = text(
+    "SELECT id, value FROM message WHERE owner = :owner AND archived = :archived AND id > :last "
+    f"ORDER BY id LIMIT {BATCH}"
+)
+_REACHED: Final = text(
+    "INSERT INTO message_indexed (owner, last) VALUES (:owner, :last) "
+    "ON CONFLICT (owner) DO UPDATE SET last = excluded.last"
+)
+_ADD: Final = {
+    "sqlite": text("INSERT INTO message_text (rowid, owner, words) VALUES (:id, :token, :words)"),
+    "postgresql": text(
+        "INSERT INTO message_text (owner, id, words) "
+        "VALUES (:owner, :id, CAST(:token AS tsvector) || to_tsvector('simple', :words))"
+    ),
+}
+_REMOVE: Final = {
+    "sqlite": text("DELETE FROM message_text WHERE rowid IN :ids").bindparams(bindparam("ids", expanding=True)),
+    "postgresql": text("DELETE FROM message_text WHERE owner = :owner AND id IN :ids").bindparams(
+        bindparam("ids", expanding=True)
+    ),
+}
+_FORGET: Final = {
+    "sqlite": text("DELETE FROM message_text WHERE rowid IN (SELECT id FROM message WHERE owner = :owner)"),
+    "postgresql": text("DELETE FROM message_text WHERE owner = :owner"),
+}
+_FORGET_REACHED: Final = text("DELETE FROM message_indexed WHERE owner = :owner")
+CONDITION: Final = {
+    "sqlite": "id IN (SELECT rowid FROM message_text WHERE message_text MATCH :text)",
+    "postgresql": (
+        "id IN (SELECT id FROM message_text WHERE owner = :owner AND words @@ "
+        "(CAST(:token AS tsquery) && plainto_tsquery('simple', :text)))"
+    ),
+}
+"""What is true of messages that are found; `values` has what it needs."""
+
+
+def values(dialect: str, owner: str, wanted: str) -> dict[str, str]:
+    """For `CONDITION`: all words of a text, wherever they stand."""
+    if dialect != "sqlite":
+        return {"token": _token(owner), "text": wanted}
+    words = " AND ".join('words : "' + word.replace('"', '""') + '"' for word in wanted.split())
+    return {"text": f"owner : {_token(owner)} AND {words}"}
+
+
+def index(connection: Connection, owner: str) -> bool:
+    """Index some more of an account's archive; whether that was all of it."""
+    last = connection.execute(_LAST, {"owner": owner}).scalar() or 0
+    rows = connection.execute(_NEW, {"owner": owner, "archived": True, "last": last}).all()
+    if not rows:
+        return True
+    token = _token(owner)
+    found = [{"owner": owner, "id": row.id, "token": token, "words": words(row.value)} for row in rows]
+    if found := [one for one in found if one["words"]]:
+        connection.execute(_ADD[connection.dialect.name], found)
+    connection.execute(_REACHED, {"owner": owner, "last": rows[-1].id})
+    return len(rows) < BATCH
+
+
+def remove(connection: Connection, owner: str, ids: Sequence[int]) -> None:
+    """These are no longer in the account's archive."""
+    if connection.execute(_LAST, {"owner": owner}).scalar() is not None:
+        connection.execute(_REMOVE[connection.dialect.name], _named(connection, owner, ids=list(ids)))
+
+
+def forget(connection: Connection, owner: str) -> None:
+    """The account's messages are about to be deleted."""
+    if connection.execute(_LAST, {"owner": owner}).scalar() is not None:
+        connection.execute(_FORGET[connection.dialect.name], {"owner": owner})
+        connection.execute(_FORGET_REACHED, {"owner": owner})
+
+
+def _named(connection: Connection, owner: str, **others: Any) -> dict[str, Any]:
+    return others if connection.dialect.name == "sqlite" else {"owner": owner, **others}
+
+
+def words(value: str) -> str:
+    """What is said in a stanza, given as XML text: its bodies and subjects."""
+    found = " ".join(_TEXTS.findall(value))
+    if "<" in found:
+        found = _TAG.sub(" ", _CDATA.sub(lambda match: html.escape(match[1]), found))
+    return html.unescape(found) if "&" in found else found
+
+
+def _token(owner: str) -> str:
+    """A word that stands for an account."""
+    return "owner" + blake2b(owner.encode(), digest_size=16).hexdigest()
