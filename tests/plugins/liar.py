@@ -61,7 +61,7 @@ class Peer:
         self._elements: list[Element] = []
         self._parser = StreamParser(Limits())
         self.clock = clock
-        self.heard = b""
+        self.heard = bytearray()
         """All that the client has sent."""
 
     def send(self, text: str | bytes) -> None:
