@@ -15,7 +15,9 @@ from chirrup.cli.which import load_config
 app = typer.Typer(help="An XMPP server.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 check = typer.Typer(help="Find faults before they matter.", no_args_is_help=True)
 app.add_typer(user, name="user")
+bot = typer.Typer(help="Bots.", no_args_is_help=True)
 app.add_typer(check, name="check")
+app.add_typer(bot, name="bot")
 
 
 @app.command()
@@ -97,6 +99,37 @@ def invite(
     from chirrup.cli.invite import invite as make
 
     make(load_config(config, data), address, contact, days, code=code)
+
+
+@bot.command("run")
+def run_bot(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[MODULE:BOT]", help="A Bot in a Python module, such as echo:bot.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="A bot's configuration file.")] = None,
+) -> None:
+    """Run a bot, until Ctrl-C."""
+    from chirrup.cli.bot import run
+
+    run(target, config)
+
+
+@app.command()
+def send(
+    to: Annotated[list[str], typer.Argument(metavar="JID…", help="Whom to send it to.")],
+    sender: Annotated[str, typer.Option("--from", metavar="JID", envvar="CHIRRUP_JID", help="The own address.")],
+    body: Annotated[
+        str | None, typer.Option("--message", "-m", help="What to say. Without, it is read from standard input.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="The server's name or IP address, where DNS doesn't tell.")] = "",
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Its port, with --host.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM file with the only certificate authorities to trust.")] = None,
+    verify: Annotated[bool, typer.Option(help="Whether to check the server's certificate.")] = True,
+) -> None:
+    """Send a message and leave. The password is asked for, or taken from CHIRRUP_PASSWORD."""
+    from chirrup.cli.send import send as send_it
+
+    send_it(sender, to, body, host=host, port=port, ca=ca, verify=verify)
 
 
 @app.command()
