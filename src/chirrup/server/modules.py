@@ -44,6 +44,8 @@ DEFAULT: Final = (
     "caps",
     "pubsub",
     "avatar",
+    "bookmarks",
+    "read_state",
 )
 """The modules that a host has unless its configuration says otherwise."""
 

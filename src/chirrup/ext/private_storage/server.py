@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import Field
 
 from chirrup.core.errors import StanzaError
+from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.private_storage import NS
 from chirrup.ext.private_storage.payloads import Private
-from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_get, iq_set
+from chirrup.server.module import Account, Addressee, Module, Request, Settings, Xep, iq_get, iq_set
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
 
 _OTHERS: Final = (Addressee.ACCOUNT,)
 _NOT_OWN: Final = frozenset({"", NS, CLIENT})
 """Namespaces that an element has because it declares none."""
+
+
+class Keeper(Protocol):
+    """Who keeps the elements of one name instead."""
+
+    async def read(self, account: Account) -> Element:
+        """The element as it is now, which may be an empty one."""
+
+    async def write(self, account: Account, element: Element) -> None:
+        """Take another; durable when this returns. StanzaError where it doesn't fit."""
 
 
 class PrivateStorageSettings(Settings):
@@ -37,8 +52,30 @@ class PrivateStorage(Module):
     Settings = PrivateStorageSettings
     settings: PrivateStorageSettings
 
-    async def start(self) -> None:
-        self._map = self.host.store.map("private")
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
+        self._map = host.store.map("private")
+        self._keepers: dict[str, Keeper] = {}
+
+    # -- for other modules
+
+    def hand_over(self, name: str, ns: str, keeper: Keeper) -> Callable[[], None]:
+        """Have another module keep the elements of that name, in place of this one; what is returned ends that."""
+        key = _key(Element(name, ns))
+        self._keepers[key] = keeper
+        return lambda: self._keepers.__delitem__(key)
+
+    async def read(self, owner: JID, name: str, ns: str) -> Element | None:
+        """The element of that name that this module itself keeps."""
+        found = await self._map.get(owner.text, _key(Element(name, ns)))
+        return None if found is None else parse_element(found)
+
+    async def write(self, owner: JID, element: Element) -> None:
+        """Keep an element, in place of one of its name. StanzaError where it doesn't fit."""
+        self._check_size([str(element)])
+        await self._replace(owner.text, {_key(element): str(element)}, [] if element.children else [_key(element)])
+
+    # -- requests
 
     @iq_get(Private, to=(Addressee.OWN,))
     async def get(self, request: Request[Private]) -> Private:
@@ -46,6 +83,9 @@ class PrivateStorage(Module):
         elements = request.payload.elements
         if len(elements) != 1:
             raise StanzaError("bad-request", "one element names what is asked for")
+        keeper = self._keepers.get(_key(elements[0]))
+        if keeper is not None and request.account is not None:
+            return Private((await keeper.read(request.account),))
         found = await self._map.get(request.to.text, _key(elements[0]))
         return Private((elements[0] if found is None else parse_element(found),))
 
@@ -56,10 +96,18 @@ class PrivateStorage(Module):
         new = {_key(element): str(element) for element in elements}
         if not elements or len(new) < len(elements) or len({element.ns for element in elements}) > 1:
             raise StanzaError("not-acceptable", "what is kept are elements of one namespace, each with its own name")
-        if any(len(text.encode()) > self.settings.max_element_bytes for text in new.values()):
-            raise StanzaError("policy-violation", f"an element may have {self.settings.max_element_bytes} bytes")
+        self._check_size(new.values())
+        for element in elements:
+            if (keeper := self._keepers.get(_key(element))) is not None and request.account is not None:
+                await keeper.write(request.account, element)
+                del new[_key(element)]
         empty = [_key(element) for element in elements if not element.children and not element.attrs]
+        empty = [key for key in empty if key in new]
         await self._replace(request.to.text, new, empty)
+
+    def _check_size(self, written: Iterable[str]) -> None:
+        if any(len(text.encode()) > self.settings.max_element_bytes for text in written):
+            raise StanzaError("policy-violation", f"an element may have {self.settings.max_element_bytes} bytes")
 
     async def _replace(self, owner: str, new: dict[str, str], empty: list[str]) -> None:
         def replace(connection: Any) -> None:

@@ -16,6 +16,7 @@ from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.pubsub import EVENT
+from chirrup.ext.pubsub.config import NodeConfig
 from chirrup.ext.pubsub.event_payloads import Address, Addresses
 from chirrup.ext.pubsub.service import Node, Service
 from chirrup.server.module import Settings
@@ -72,6 +73,18 @@ class Engine:
         self.store = host.store
         self.limits = limits
         self._observers: dict[str, list[Observer]] = {}
+        self._defaults: dict[str, dict[str, Any]] = {}
+
+    # -- how nodes begin
+
+    def set_default(self, node: str, values: dict[str, Any]) -> None:
+        """Have nodes of that name begin with these values of `NodeConfig`, where whoever makes one doesn't say
+        otherwise."""
+        self._defaults[node] = values
+
+    def default(self, service: Service, node: str) -> NodeConfig:
+        """How a node of that name is configured from the start."""
+        return service.default.with_values(self._defaults.get(node, {}))
 
     # -- the store
 

@@ -51,7 +51,7 @@ async def create(engine: Engine, service: Service, sender: JID, request: PubSub)
         raise StanzaError("bad-request", "the node to configure is the one that is created")
     if asked.node in service.nodes:
         raise StanzaError("conflict", "there is such a node already")
-    config = service.default
+    config = engine.default(service, asked.node)
     if configure is not None and configure.form is not None:
         config = config.with_form(_submitted(configure.form))
     name = asked.node or secrets.token_urlsafe(12)

@@ -30,7 +30,7 @@ async def publish(engine: Engine, service: Service, sender: JID, request: PubSub
     if node is None:
         if not service.is_owner(sender.bare):
             raise StanzaError("forbidden", "nodes are made by their owner")
-        node = new_node(engine, service, asked.node, service.default.with_values(options))
+        node = new_node(engine, service, asked.node, engine.default(service, asked.node).with_values(options))
     else:
         service.check_publisher(node, sender)
         if not node.config.meets(options, engine.limits.max_items):
@@ -171,5 +171,5 @@ async def publish_as_service(
     """Publish what the server itself has to, in the owner's name; `config` is for a node that isn't there yet."""
     node = service.nodes.get(name)
     if node is None:
-        node = new_node(engine, service, name, service.default.with_values(config or {}))
+        node = new_node(engine, service, name, engine.default(service, name).with_values(config or {}))
     return await put(engine, service, node, Item(item, payloads=(payload,)), service.jid)

@@ -82,6 +82,10 @@ class PersonalEventing(Module):
         maker is answered; what is returned ends that."""
         return self.engine.observe(node, observer)
 
+    def set_default(self, node: str, **values: Any) -> None:
+        """Have nodes of that name begin with these values of `NodeConfig`, where clients don't say otherwise."""
+        self.engine.set_default(node, values)
+
     async def publish(
         self, account: Account, node: str, payload: Element, item: str | None = None,
         config: Mapping[str, Any] | None = None,

@@ -1,0 +1,140 @@
+"""Bookmarks at the server: the same for clients that keep each as an item and for those that keep all in one element,
+in private storage or in a node of its own (XEP-0402 §5.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from chirrup.core.errors import AddressError, PayloadError, StanzaError
+from chirrup.core.jid import JID
+from chirrup.core.payload import Payload
+from chirrup.core.values import parse_element
+from chirrup.core.xml import Element
+from chirrup.ext.bookmarks import NS, OLD
+from chirrup.ext.bookmarks.payloads import Conference, OldConference, Storage
+from chirrup.ext.private_storage.server import PrivateStorage
+from chirrup.ext.pubsub.engine import Change
+from chirrup.ext.pubsub.personal import PersonalService
+from chirrup.ext.pubsub.server import PersonalEventing
+from chirrup.server import hooks
+from chirrup.server.module import Account, Module, Xep
+
+_CURRENT: Final = "current"
+"""The id of the one item of the old node."""
+
+
+class Bookmarks(Module):
+    """Keeps bookmarks of rooms the same for new and for old clients."""
+
+    xeps = (Xep(402, "1.2.0"), Xep(48, "1.2"))
+    account_features = (f"{NS}#compat", f"{NS}#compat-pep")
+    needs_accounts = True
+
+    async def start(self) -> None:
+        self._pubsub = self.need(PersonalEventing)
+        private = {"access_model": "whitelist", "send_last_published_item": "never"}
+        self._pubsub.set_default(NS, max_items=None, **private)
+        self._pubsub.set_default(OLD, **private)
+        self._pubsub.observe(NS, self._changed)
+        self._pubsub.observe(OLD, self._changed_in_old_node)
+        self._private = self.need(PrivateStorage)
+        self._private.hand_over("storage", OLD, self)
+
+    @hooks.account_loading(after=["pubsub"])
+    async def load(self, account: Account) -> None:
+        """Take over the bookmarks that an account had in private storage before it had any here."""
+        if self._pubsub.config(account, NS) is None:
+            kept = await self._private.read(account.jid, "storage", OLD)
+            if kept is not None and kept.child("conference", OLD) is not None:
+                await self._take(account, kept)
+
+    # -- private storage
+
+    async def read(self, account: Account) -> Element:
+        """All bookmarks, and what else was kept with them."""
+        kept = await self._private.read(account.jid, "storage", OLD)
+        others = Storage.parse(kept).others if kept is not None else ()
+        return Storage(tuple(await self._old(account)), others).to_element()
+
+    async def write(self, account: Account, element: Element) -> None:
+        """Take what an old client says that all bookmarks are."""
+        if await self._take(account, element):
+            await self._collate(account)
+
+    # -- nodes
+
+    async def _changed(self, change: Change) -> None:
+        """A client has changed a bookmark: show old clients all of them."""
+        if change.by != change.service.jid and isinstance(change.service, PersonalService):
+            await self._collate(change.service.account)
+
+    async def _changed_in_old_node(self, change: Change) -> None:
+        if change.by == change.service.jid or not isinstance(change.service, PersonalService):
+            return
+        if change.payload is not None and (change.payload.name, change.payload.ns) == ("storage", OLD):
+            await self._take(change.service.account, change.payload)
+
+    async def _collate(self, account: Account) -> None:
+        """Publish all bookmarks in the old node."""
+        storage = Storage(tuple(await self._old(account))).to_element()
+        try:
+            await self._pubsub.publish(account, OLD, storage, _CURRENT)
+        except StanzaError as error:  # no room; they are safe where they are
+            self.host.log.info("bookmarks could not be collated", owner=account.jid.text, reason=str(error))
+
+    # -- from one to the other
+
+    async def _items(self, account: Account) -> dict[str, Conference]:
+        """The bookmarks by the address of the room; those that can't be read are left out."""
+        found = {}
+        for one in await self._pubsub.items(account, NS):
+            try:
+                found[one.item] = Conference.parse(parse_element(one.payload))
+            except PayloadError:
+                continue
+        return found
+
+    async def _old(self, account: Account) -> list[OldConference]:
+        return [
+            OldConference(room, one.name, one.autojoin, one.nick, one.password)
+            for room, one in (await self._items(account)).items()
+        ]
+
+    async def _take(self, account: Account, element: Element) -> bool:
+        """Make the items what an old client's element says; whether anything was different. What others than
+        conferences are in it is kept in private storage. StanzaError where there is no room."""
+        try:
+            storage = Storage.parse(element)
+        except PayloadError as error:
+            raise StanzaError("bad-request", str(error)) from None
+        before = await self._items(account)
+        after = {room: (old, before.get(room)) for old in storage.conferences if (room := _room(old.jid))}
+        changed = {
+            room: _merged(old, known)
+            for room, (old, known) in after.items()
+            if known is None or _merged(old, known) != known
+        }
+        work = [self._publish(account, room, conference) for room, conference in changed.items()]
+        gone = before.keys() - after.keys()
+        await asyncio.gather(*work, *(self._pubsub.retract(account, NS, room) for room in gone))
+        await self._private.write(account.jid, Storage((), storage.others).to_element())
+        return bool(changed or gone)
+
+    async def _publish(self, account: Account, room: str, conference: Payload) -> None:
+        await self._pubsub.publish(account, NS, conference.to_element(), room)
+
+
+def _room(text: str) -> str:
+    """A room's address in its canonical form; empty for what is none."""
+    try:
+        return JID.parse(text).bare.text
+    except AddressError:
+        return ""
+
+
+def _merged(old: OldConference, known: Conference | None) -> Conference:
+    """A bookmark as an old client says that it is, with what that client knows nothing of."""
+    changed = Conference(old.name, old.autojoin, old.nick, old.password)
+    return changed if known is None else replace(changed, extensions=known.extensions)

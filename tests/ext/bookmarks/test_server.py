@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chirrup.core.values import parse_element
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.bookmarks.payloads import Conference
+from chirrup.testing import TestClient, serve
+
+NEW, OLD = "urn:xmpp:bookmarks:1", "storage:bookmarks"
+PLAY, ORCHARD = "theplay@conference.localhost", "orchard@conference.localhost"
+URL = "<url name='Complete Works' url='https://example.org/'/>"
+
+
+async def private(client: TestClient, inside: str | None = None) -> list[str]:
+    """Get the bookmarks in private storage, or set them; what is in the element."""
+    storage = parse_element(f"<storage xmlns='{OLD}'>{inside or ''}</storage>")
+    query = Element("query", "jabber:iq:private", storage)
+    answer = await client.ask(Element("iq", CLIENT, query, type="get" if inside is None else "set"))
+    assert answer.get("type") == "result", answer
+    if inside is not None:
+        return []
+    assert answer.first is not None
+    assert answer.first.first is not None
+    return [str(child).replace(f" xmlns='{OLD}'", "") for child in answer.first.first.elements()]
+
+
+def old(room: str, name: str = "Name", **others: str) -> str:
+    nick = f"<nick>{others.pop('nick')}</nick>" if "nick" in others else ""
+    more = "".join(f" {key}='{value}'" for key, value in others.items())
+    end = f">{nick}</conference>" if nick else "/>"
+    return f"<conference jid='{room}' name='{name}'{more}{end}"
+
+
+async def add(people: Any, client: TestClient, room: str, inside: str = "", name: str = "Name") -> None:
+    conference = f"<conference xmlns='{NEW}' name='{name}' autojoin='1'>{inside}</conference>"
+    options = people.options(
+        persist_items="true", max_items="max", send_last_published_item="never", access_model="whitelist"
+    )
+    assert (
+        await people.do(client, f"<publish node='{NEW}'><item id='{room}'>{conference}</item></publish>{options}") == ""
+    )
+
+
+async def get(people: Any, client: TestClient) -> dict[str, Conference]:
+    answer = await people.ask(client, f"<items node='{NEW}'/>")
+    return {item.get("id"): Conference.parse(item.first) for item in answer.first.first.elements()}
+
+
+async def in_old_node(people: Any, client: TestClient) -> list[str]:
+    answer = await people.ask(client, f"<items node='{OLD}'/>")
+    (item,) = answer.first.first.elements()
+    return [conference.get("jid") for conference in item.first.elements("conference")]
+
+
+async def test_new_bookmarks_are_seen_by_old_clients(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server, NEW, OLD)
+        await add(people, juliet, PLAY, "<nick>JC</nick>")
+        events = await people.told(juliet)
+        assert [event.items.node for event in events] == [NEW, OLD]
+        assert await private(juliet) == [
+            f"<conference jid='{PLAY}' name='Name' autojoin='true'><nick>JC</nick></conference>"
+        ]
+        await add(people, juliet, ORCHARD)
+        assert await in_old_node(people, juliet) == [PLAY, ORCHARD]
+        assert await people.do(juliet, f"<retract node='{NEW}' notify='1'><item id='{PLAY}'/></retract>") == ""
+        assert await in_old_node(people, juliet) == [ORCHARD]
+        assert len(await private(juliet)) == 1
+        assert await people.told(romeo) == []
+        for node in NEW, OLD:
+            assert await people.items(romeo, node, to="juliet@localhost") == "not-allowed closed-node"
+
+
+async def test_private_storage_changes_what_has_changed(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, _ = await friends(server, NEW, OLD)
+        extensions = "<extensions><state xmlns='http://myclient.example/' minimized='true'/></extensions>"
+        await add(people, juliet, PLAY, extensions)
+        await add(people, juliet, ORCHARD)
+        await people.told(juliet)
+        changed = old(PLAY, "The Play", autojoin="1", nick="JC")
+        await private(juliet, changed + old("street@conference.localhost", autojoin="false") + URL)
+        told = {(event.items.node, item.id) for event in await people.told(juliet) for item in event.items.items}
+        assert told == {(NEW, PLAY), (NEW, "street@conference.localhost"), (OLD, "current")}
+        found = await get(people, juliet)
+        assert found.keys() == {PLAY, "street@conference.localhost"}
+        assert (found[PLAY].name, found[PLAY].autojoin, found[PLAY].nick) == ("The Play", True, "JC")
+        assert found[PLAY].extensions is not None  # which the old client knew nothing of
+        assert len(found[PLAY].extensions.elements) == 1
+        assert URL in await private(juliet)
+        await private(juliet, changed + old("street@conference.localhost") + URL)  # the same again
+        assert await people.told(juliet) == []
+
+
+@pytest.mark.parametrize("inside", [old("not@@a jid"), "<conference name='x'/>", ""])
+async def test_what_is_no_bookmark_is_left_out(people: Any, inside: str) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await private(juliet, inside + old(f"{PLAY}/JC"))
+        assert (await get(people, juliet)).keys() == {PLAY}
+
+
+async def test_the_old_node(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server, NEW, OLD)
+        storage = f"<storage xmlns='{OLD}'>{old(PLAY)}{old(ORCHARD)}</storage>"
+        xml = f"<publish node='{OLD}'><item id='current'>{storage}</item></publish>"
+        options = people.options(persist_items="true", access_model="whitelist")
+        assert await people.do(juliet, xml + options) == ""
+        assert (await get(people, juliet)).keys() == {PLAY, ORCHARD}
+        assert await people.told(romeo) == []
+        assert len(await private(juliet)) == 2
+        assert await people.do(juliet, xml.replace(old(PLAY), "") + options) == ""
+        assert (await get(people, juliet)).keys() == {ORCHARD}
+
+
+async def test_bookmarks_from_before_are_taken_over(people: Any, tmp_path: Path) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await private(juliet, old(PLAY) + URL)
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        assert (await get(people, juliet)).keys() == {PLAY}
+        assert await private(juliet) == [f"<conference jid='{PLAY}' name='Name'/>", URL]
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await private(juliet, URL)
+        assert await get(people, juliet) == {}
+
+
+async def test_too_many(people: Any) -> None:
+    async with serve({"modules": {"pubsub": {"max_bytes": 1000}}}) as server:
+        juliet = await server.client("juliet")
+        storage = parse_element(f"<storage xmlns='{OLD}'>{old(PLAY, 'x' * 1000)}</storage>")
+        query = Element("query", "jabber:iq:private", storage)
+        answer = await juliet.ask(Element("iq", CLIENT, query, type="set"))
+        assert people.condition(answer) == "resource-constraint"
