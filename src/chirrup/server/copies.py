@@ -36,10 +36,10 @@ class Copies:
         """Whether the store has refused it at once."""
         self._stanza: Element | None = None
         """Whose copy was made last."""
-        self._text = ""
         self._children: list[Element | str] = []
         self._attributes: dict[str, str] = {}
-        """What it said then, and how it looked."""
+        self.text = ""
+        """The copy that was made last, as it is stored, of a stanza with these attributes and children."""
 
     def archive(self, owner: JID, stanza: Element, peer: JID, origin: Origin) -> int:
         """A copy for an account's archive, of a message from or to `peer`; its id. The origin is answered no more
@@ -79,11 +79,11 @@ class Copies:
         if another and self._row[_OWNER] == owner.text:
             return self._row
         if not another or stanza.children != self._children or stanza.attrs != self._attributes:
-            self._text = stanza.to_bytes().decode()
+            self.text = stanza.to_bytes().decode()
             self._children = stanza.children.copy()
             self._attributes = stanza.attrs.copy()
         number = messages.next_id(self._clock.time())
-        row: list[Any] = [owner.text, number, peer.bare.text, peer.resource, self._text, False, False]
+        row: list[Any] = [owner.text, number, peer.bare.text, peer.resource, self.text, False, False]
         stored = messages.add(row)
         if not another:  # else the origin waits for it already
             origin.hold(stored, stanza)

@@ -11,7 +11,7 @@ from chirrup.core.errors import AddressError, PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_datetime
 from chirrup.core.xml import Element
-from chirrup.ext.archive import NS
+from chirrup.ext.archive import FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Query
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, Form
@@ -28,14 +28,17 @@ _SINGLE: Final = {
     "before-id": "text-single",
     "after-id": "text-single",
     "include-groupchat": "boolean",
+    FULL_TEXT_FIELD: "text-single",
 }
+_LONGEST_TEXT: Final = 256
+"""Characters of a text to search for, at most."""
 
 
-def form() -> Form:
+def form(*, full_text: bool) -> Form:
     """The fields that a query may have (§4.1.5)."""
     anything = Element("validate", _VALIDATE, Element("open", _VALIDATE), datatype="xs:string")
     fields = [Field.of(FORM_TYPE, NS, "hidden")]
-    fields += [Field(name, kind) for name, kind in _SINGLE.items()]
+    fields += [Field(name, kind) for name, kind in _SINGLE.items() if full_text or name != FULL_TEXT_FIELD]
     fields.append(Field("ids", "list-multi", extensions=(anything,)))
     return Form("form", fields=tuple(fields))
 
@@ -62,7 +65,7 @@ class Asked:
         return replace(self.which, after=after, before=before)
 
 
-def read(query: Query, id_of: Callable[[str], int | None], *, largest: int, default: int) -> Asked:
+def read(query: Query, id_of: Callable[[str], int | None], *, largest: int, default: int, full_text: bool) -> Asked:
     """What a query asks for. Raises StanzaError."""
     if query.node:
         raise StanzaError("item-not-found", "the archive has no nodes")
@@ -79,6 +82,8 @@ def read(query: Query, id_of: Callable[[str], int | None], *, largest: int, defa
         return number
 
     which = _range(query.form, known, largest) if query.form is not None else Range()
+    if which.text is not None and not full_text:
+        raise StanzaError("feature-not-implemented", "texts can't be searched here")
     after = known(page.after) if page.after is not None else None
     before = known(page.before) if page.before is not None else None
     return Asked(which, page, tuple(named), after, before)
@@ -89,7 +94,7 @@ def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
         raise StanzaError("bad-request", f"a query's form is of type 'submit' and about {NS}")
     after: list[int] = []
     before: list[int] = []
-    peer = resource = ids = None
+    peer = resource = ids = text = None
     for field in form.fields:
         match field.var:
             case "FORM_TYPE":
@@ -120,10 +125,17 @@ def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
                     before.append(known(field.value))
                 case "include-groupchat":
                     _ = field.boolean  # there are none either way
+                case _:
+                    text = field.value.strip()[:_LONGEST_TEXT] or None
         except (AddressError, PayloadError, ValueError) as error:
             raise StanzaError("bad-request", f"the field {field.var!r}: {error}") from None
     return Range(
-        after=max(after, default=None), before=min(before, default=None), peer=peer, resource=resource, ids=ids
+        after=max(after, default=None),
+        before=min(before, default=None),
+        peer=peer,
+        resource=resource,
+        ids=ids,
+        text=text,
     )
 
 

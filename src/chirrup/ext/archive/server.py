@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
-from chirrup.ext.archive import EXTENDED, GROUPCHAT_FIELD, NS
+from chirrup.ext.archive import EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS
 from chirrup.ext.archive.payloads import Default, End, Fin, Metadata, Preferences, Query, Start
 from chirrup.ext.archive.preferences import Wishes
 from chirrup.ext.archive.query import find, form, moment, read
 from chirrup.ext.archive.results import fin, results
+from chirrup.ext.archive.retention import Retention
 from chirrup.ext.archive.rules import is_archived
 from chirrup.ext.offline.handing_over import querying
 from chirrup.ext.offline.server import Offline
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import Account, Addressee, Module, Origin, Request, Session, Settings, Xep, iq_get, iq_set
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 _PAGE_OCTETS: Final = 1_048_576
@@ -40,16 +44,25 @@ class ArchiveSettings(Settings):
     """Messages that a query gets which doesn't say how many it wants."""
     max_preferences: int = Field(default=1_000, ge=0)
     """Addresses that an account may list in its preferences."""
+    days: float = Field(default=0, ge=0)
+    """Days after which messages are taken out of archives; 0 keeps them."""
+    max_megabytes: float = Field(default=256, ge=0)
+    """How large an account's archive gets before its oldest messages go; 0 sets no bound."""
+    full_text: bool = True
+    """Whether clients may search their archives for words. An account's index is made when it first searches."""
 
 
 class Archive(Module):
     """Keeps each account's messages, for its clients to ask for."""
 
-    xeps = (Xep(313, "1.1.3"), Xep(441, "0.2.0"), Xep(59, "1.0"))
-    account_features = (NS, EXTENDED, GROUPCHAT_FIELD)
+    xeps = (Xep(313, "1.1.3"), Xep(441, "0.2.0"), Xep(59, "1.0"), Xep(431, "0.2.0"))
     needs_accounts = True
     Settings = ArchiveSettings
     settings: ArchiveSettings
+
+    def __init__(self, host: Host, settings: ArchiveSettings) -> None:
+        super().__init__(host, settings)
+        self.account_features = (NS, EXTENDED, GROUPCHAT_FIELD, *((FULL_TEXT,) if settings.full_text else ()))
 
     async def start(self) -> None:
         self._copies = self.host.copies
@@ -58,6 +71,14 @@ class Archive(Module):
         self._offline = self.host.find_module(Offline)
         self._preferences = self.host.store.value("archive_preferences")
         self._unasked = Wishes(self.settings.default)
+        settings = self.settings
+        self._retention = Retention(
+            self.host, seconds=settings.days * 86_400, octets=int(settings.max_megabytes * 1_000_000)
+        )
+        self._retention.start()
+
+    async def stop(self) -> None:
+        await self._retention.stop()
 
     @hooks.account_loading()
     async def load(self, account: Account) -> None:
@@ -71,7 +92,7 @@ class Archive(Module):
         account = session.account
         # What goes to the account itself is archived as it arrives there.
         if is_archived(stanza) and to.bare != account.jid and account.get(Wishes).allow(account, to):
-            self._copies.archive(account.jid, stanza, to, session)
+            self._archive(account, stanza, to, session)
         return False
 
     @hooks.message_archiving()
@@ -80,21 +101,35 @@ class Archive(Module):
             return
         sender = JID.parse(stanza.attrs["from"])
         if account.get(Wishes).allow(account, sender):
-            add_stanza_id(stanza, self._uid(self._copies.archive(account.jid, stanza, sender, origin)), account.jid)
+            add_stanza_id(stanza, self._uid(self._archive(account, stanza, sender, origin)), account.jid)
+
+    def _archive(self, account: Account, stanza: Element, peer: JID, origin: Origin) -> int:
+        number = self._copies.archive(account.jid, stanza, peer, origin)
+        self._retention.note(account.jid.text, len(self._copies.text))
+        return number
 
     # -- what is asked for
 
     @iq_get(Query, to=_ACCOUNTS, even_missing=True)
     def fields(self, request: Request[Query]) -> Query:
         _own(request)
-        return Query(form=form())
+        return Query(form=form(full_text=self.settings.full_text))
 
     @iq_set(Query, to=_ACCOUNTS, even_missing=True)
     async def query(self, request: Request[Query]) -> Fin:
         """The messages are written before the result is. The client's next stanza waits for both."""
         account, session = _own(request)
         owner, settings = account.jid, self.settings
-        asked = read(request.payload, self._messages.id_of, largest=settings.max_page, default=settings.page)
+        asked = read(
+            request.payload,
+            self._messages.id_of,
+            largest=settings.max_page,
+            default=settings.page,
+            full_text=settings.full_text,
+        )
+        if asked.which.text is not None:
+            while not await self._messages.index(owner.text):
+                pass
         with querying(session):
             found = await self.host.store.read(
                 lambda connection: find(

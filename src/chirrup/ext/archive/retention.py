@@ -1,0 +1,96 @@
+"""How long archives go back: what is too old goes, and the oldest of what is too much.
+
+Deletion runs in the background, some hundred messages at a time, so that nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from chirrup.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from chirrup.net.clock import Timer
+    from chirrup.server.host import Host
+
+INTERVAL: Final = 60.0
+"""Seconds between two looks at who has got much."""
+AGE_INTERVAL: Final = 3600.0
+"""Seconds between two looks at what has become too old."""
+_STEP: Final = 16
+"""An archive's size is looked at when it has grown by this fraction of the most it may be."""
+
+
+class Retention:
+    """Keeps the archives of a host within their bounds."""
+
+    def __init__(self, host: Host, *, seconds: float, octets: int) -> None:
+        """Both are bounds of an account's archive; 0 is none."""
+        self._host = host
+        self._messages = host.store.messages
+        self._seconds = seconds
+        self._octets = octets
+        self._grown: dict[str, int] = {}
+        self._timer: Timer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._aged = 0.0
+
+    def start(self) -> None:
+        if self._seconds or self._octets:
+            self._timer = self._host.clock.call_later(INTERVAL, self._look)
+
+    async def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def note(self, owner: str, octets: int) -> None:
+        """An archive has got so much more: called for each message."""
+        if self._octets:
+            self._grown[owner] = self._grown.get(owner, 0) + octets
+
+    def _look(self) -> None:
+        self._timer = self._host.clock.call_later(INTERVAL, self._look)
+        if self._task is None:
+            self._task = self._host.server.spawn(self._tidy())
+            self._task.add_done_callback(self._tidied)
+
+    def _tidied(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+
+    async def _tidy(self) -> None:
+        try:
+            for owner in [owner for owner, grown in self._grown.items() if grown * _STEP >= self._octets]:
+                del self._grown[owner]
+                await self._shorten(owner)
+            now = self._host.clock.time()
+            if self._seconds and now - self._aged >= AGE_INTERVAL:
+                self._aged = now
+                await self._forget_older_than(now - self._seconds)
+        except StoreError as error:  # told by the store already, and tried again
+            self._host.log.warning("archives could not be shortened", reason=str(error))
+
+    async def _shorten(self, owner: str) -> None:
+        last = await self._messages.excess(owner, self._octets)
+        if last is not None:
+            count = await self._expire(owner, last + 1)
+            self._host.log.info("an archive was shortened", owner=owner, messages=count)
+
+    async def _forget_older_than(self, moment: float) -> None:
+        before = int(moment * 1_000_000)
+        owner, count = "", 0
+        while owners := await self._messages.owners(after=owner, limit=100):
+            for owner in owners:
+                if owner.rpartition("@")[2] == self._host.name:
+                    count += await self._expire(owner, before)
+        if count:
+            self._host.log.info("old messages were taken out of archives", messages=count)
+
+    async def _expire(self, owner: str, before: int) -> int:
+        total = 0
+        while count := await self._messages.expire(owner, before):
+            total += count
+        return total
