@@ -187,6 +187,12 @@ class Entity(Life):
             element.attrs["id"] = self.make_id()
         self._write(link, element)
 
+    async def send_nonza(self, element: Element) -> None:
+        """Send a first-level element that is no stanza (XEP-0360): it isn't counted, nor sent again when it is lost
+        with the connection. Raises as `send` does."""
+        link = await self._room()
+        link.write(element.to_bytes())
+
     def _write(self, link: Link, stanza: Element) -> None:
         octets = stanza.to_bytes()
         if self._max_bytes is not None and len(octets) > self._max_bytes:
