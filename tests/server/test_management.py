@@ -196,10 +196,10 @@ async def test_a_message_for_somebody_away_is_on_disk_when_it_is_acknowledged(ma
     async with managers() as they:
         await they.server.add_account("bob")
         alice, _ = await they.client("alice", presence=False)
-        log = they.server.server.store.log("offline")
+        messages = they.server.server.store.messages
         alice.send(f"<message to='bob@localhost' type='chat'><body>hi</body></message>{R}")
         assert await alice.receive() == Element("a", SM, h=1)
-        assert await log.count("bob@localhost") == 1
+        assert await messages.count_waiting("bob@localhost") == 1
 
 
 async def test_a_flood_of_requests_grows_nothing(managers, module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -35,12 +36,20 @@ class Hear(Module):
 """
 
 
+NO_ARCHIVE = {"hosts": {"localhost": {"modules_disabled": ["archive"]}}}
+
+
 def message(to, id_, kind="chat", inside=""):
     return f"<message to='{to}' type='{kind}' id='{id_}'><body>{id_}</body>{inside}</message>"
 
 
 def ids(client):
     return [element.get("id") for element in client.received if element.name == "message"]
+
+
+def without_archive(settings):
+    settings["hosts"]["localhost"]["modules_disabled"] = ["archive"]
+    return settings
 
 
 async def end(they, session):
@@ -51,7 +60,7 @@ async def end(they, session):
 
 async def test_to_another_resource_with_the_time(managers):
     clock = FakeClock()
-    async with managers(clock=clock) as they:
+    async with managers(NO_ARCHIVE, clock=clock) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         bob.send(message(phone.jid, "before"))
@@ -77,7 +86,7 @@ async def test_to_another_resource_with_the_time(managers):
 
 async def test_kept_where_nobody_is_there(managers):
     clock = FakeClock()
-    async with managers(clock=clock) as they:
+    async with managers(NO_ARCHIVE, clock=clock) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
@@ -95,7 +104,7 @@ async def test_kept_where_nobody_is_there(managers):
 
 
 async def test_what_was_acknowledged_stays_where_it_is(managers):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")
         laptop = await they.server.client("alice/laptop", presence=True)
         bob = await they.server.client("bob/desk")
@@ -113,7 +122,7 @@ async def test_what_was_acknowledged_stays_where_it_is(managers):
 
 
 async def test_questions_are_answered(managers):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         phone.send(f"<presence to='{bob.jid}'/>")  # who isn't told of somebody's presence may not ask
@@ -137,7 +146,7 @@ async def test_questions_are_answered(managers):
 
 async def test_what_is_of_no_use_to_others(managers):
     """Presence, answers, errors, and what was meant for the session itself."""
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
@@ -159,7 +168,7 @@ async def test_what_is_of_no_use_to_others(managers):
 
 @pytest.mark.parametrize("others", [True, False])
 async def test_other_types_go_by_the_rules_of_delivery(managers, others):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
@@ -175,7 +184,7 @@ async def test_other_types_go_by_the_rules_of_delivery(managers, others):
 
 @pytest.mark.parametrize("resume", ["true", "false"])
 async def test_a_client_that_leaves_in_order_without_a_word(managers, resume):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone", resume=resume)
         bob = await they.server.client("bob/desk")
         bob.send(message(phone.jid, "1"))
@@ -187,7 +196,7 @@ async def test_a_client_that_leaves_in_order_without_a_word(managers, resume):
 
 
 async def test_a_client_that_leaves_in_order_and_says_what_it_has(managers):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         bob.send(message(phone.jid, "1"))
@@ -199,7 +208,7 @@ async def test_a_client_that_leaves_in_order_and_says_what_it_has(managers):
 
 
 async def test_a_session_that_cannot_be_resumed_is_cut(managers):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone", resume="false")
         laptop = await they.server.client("alice/laptop", presence=True)
         bob = await they.server.client("bob/desk")
@@ -212,7 +221,7 @@ async def test_a_session_that_cannot_be_resumed_is_cut(managers):
 
 
 async def test_from_one_to_the_next_until_nobody_is_left(managers):
-    async with managers() as they:
+    async with managers(NO_ARCHIVE) as they:
         bob = await they.server.client("bob/desk")
         sessions = [await they.cut((await they.client(f"alice/{name}"))[0]) for name in "abc"]
         bob.send(message(sessions[0].jid, "1"))
@@ -230,7 +239,7 @@ async def test_from_one_to_the_next_until_nobody_is_left(managers):
 
 
 async def test_back_to_the_sender_where_there_is_no_room(managers):
-    async with managers({"limits": {"offline_messages": 1}}) as they:
+    async with managers({**NO_ARCHIVE, "limits": {"offline_messages": 1}}) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
@@ -242,7 +251,7 @@ async def test_back_to_the_sender_where_there_is_no_room(managers):
 
 
 async def test_modules_can_tell_it_from_what_arrives(managers, module):
-    async with managers(module(HEAR)) as they:
+    async with managers(without_archive(module(HEAR))) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         hear = next(m for m in they.server.server.hosts["localhost"].modules.values() if m.name() == "under_test")
@@ -258,7 +267,7 @@ async def test_modules_can_tell_it_from_what_arrives(managers, module):
 
 
 async def test_a_module_that_fails_at_one_takes_no_other_with_it(managers, module):
-    async with managers(module(HEAR)) as they:
+    async with managers(without_archive(module(HEAR))) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
@@ -271,7 +280,7 @@ async def test_a_module_that_fails_at_one_takes_no_other_with_it(managers, modul
 
 
 async def test_a_server_that_stops_keeps_all(managers):
-    async with managers(name="one") as they:
+    async with managers(NO_ARCHIVE, name="one") as they:
         phone, _ = await they.client("alice/phone")
         laptop, _ = await they.client("alice/laptop", resume="false")
         bob = await they.server.client("bob/desk")
@@ -279,7 +288,7 @@ async def test_a_server_that_stops_keeps_all(managers):
         bob.send(message(phone.jid, "phone") + message(laptop.jid, "laptop"))
         await bob.settle()
         await they.server.server.stop()
-    async with managers(name="one") as they:
+    async with managers(NO_ARCHIVE, name="one") as they:
         again = await they.server.client("alice")
         again.send("<presence/>")
         received = [await again.receive() for _ in range(3)]
@@ -287,7 +296,7 @@ async def test_a_server_that_stops_keeps_all(managers):
 
 
 async def test_hundreds_in_their_order(managers):
-    settings = {"limits": {"bytes_per_second": 10**9, "burst_bytes": 10**9}}
+    settings = {**NO_ARCHIVE, "limits": {"bytes_per_second": 10**9, "burst_bytes": 10**9}}
     async with managers(settings) as they:
         phone, _ = await they.client("alice/phone")
         bob = await they.server.client("bob/desk")
@@ -299,3 +308,49 @@ async def test_hundreds_in_their_order(managers):
         await laptop.settle()
         assert ids(laptop) == [str(number) for number in range(900)]
         assert laptop.received[-1].child("x", "urn:x").text == "<é"
+
+
+# -- what is in the archive
+
+
+async def test_what_is_archived_goes_to_those_who_came_later(managers):
+    """Others had what they were to have, or fetch it from there."""
+    clock = FakeClock()
+    async with managers(clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        clock.advance(1)
+        bob.send(message(phone.jid, "archived"))
+        await bob.settle()
+        clock.advance(1)
+        tablet = await they.server.client("alice/tablet", presence=True)
+        laptop.received.clear()
+        await end(they, session)
+        await asyncio.gather(laptop.settle(), tablet.settle(), bob.settle())
+        assert (ids(laptop), ids(tablet), ids(bob)) == ([], ["archived"], [])
+
+
+async def test_what_is_archived_waits_where_nobody_is_there(managers):
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "archived"))
+        await bob.settle()
+        await end(they, session)
+        again = await they.server.client("alice/another")
+        again.send("<presence/>")
+        while (element := await again.receive()).name != "message":
+            assert element.get("id") != "archived"
+        assert element.get("id") == "archived"
+        while (question := await again.receive()).get("type") != "get":
+            pass
+        again.send(Element("iq", CLIENT, type="result", id=question.get("id"), to=question.get("from")))
+        await again.settle()
+        await again.close()
+        again = await they.server.client("alice/another", presence=True)
+        await again.settle()
+        await bob.settle()
+        assert (ids(again), ids(bob)) == ([], [])
