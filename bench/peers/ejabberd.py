@@ -33,14 +33,22 @@ shaper_rules:
   max_user_sessions: 10000
   max_user_offline_messages: 5000
 modules:
+  mod_blocking: {{}}
+  mod_caps: {{}}
   mod_carboncopy: {{}}
+  mod_client_state: {{}}
   mod_disco: {{}}
   mod_roster:
     versioning: true
   mod_offline: {{}}
   mod_last: {{}}
+  mod_mam:
+    default: always
   mod_ping: {{}}
   mod_private: {{}}
+  mod_privacy: {{}}
+  mod_pubsub:
+    plugins: [flat, pep]
   mod_register:
     ip_access: everybody
     access: everybody

@@ -15,7 +15,7 @@ data_path = "{folder}"
 pidfile = "{folder}/prosody.pid"
 modules_enabled = {{
   "disco"; "roster"; "saslauth"; "tls"; "private"; "vcard"; "ping"; "register"; "time"; "uptime"; "version";
-  "lastactivity"; "server_contact_info"; "carbons"; "smacks";
+  "lastactivity"; "server_contact_info"; "carbons"; "smacks"; "mam"; "blocklist"; "csi_simple"; "pep";
 }}
 modules_disabled = {{ "s2s" }}
 c2s_ports = {{ {port} }}
@@ -23,6 +23,7 @@ c2s_interfaces = {{ "127.0.0.1" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = false
 allow_registration = true
+default_archive_policy = true
 c2s_stanza_size_limit = 262144
 storage = "internal"
 authentication = "internal_hashed"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.scenarios.chat import REALISTIC, SMALL, chat, chat_bare
+from bench.scenarios.chat import PASSING, REALISTIC, SMALL, chat, chat_bare
 from bench.scenarios.idle import idle
 from bench.scenarios.latency import latency
 from bench.scenarios.managed import chat_managed
@@ -38,6 +38,10 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
         ),
         "chat, plain, one in flight": Scenario(partial(one, body=SMALL, tls=False), relay=True),
         "chat, TLS, one in flight": Scenario(partial(one, body=SMALL, tls=True), relay=True),
+        "chat, plain, not kept": Scenario(partial(many, body=PASSING, tls=False), relay=True),
+        "chat, TLS, not kept": Scenario(partial(many, body=PASSING, tls=True), relay=True),
+        "chat, plain, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=False), relay=True),
+        "chat, TLS, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=True), relay=True),
         "chat to bare JIDs, two clients": Scenario(partial(chat_bare, pairs=20, window=64, messages=of(40_000))),
         "offline": Scenario(partial(offline, senders=20, messages=of(18_000))),
         "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),

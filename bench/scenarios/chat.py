@@ -19,6 +19,8 @@ REALISTIC: Final = (
     "<markable xmlns='urn:xmpp:chat-markers:0'/>"
     "<origin-id xmlns='urn:xmpp:sid:0' id='7c2fd6a1-9d3b-4c55-8f0e-4c3a9e5f2b11'/></message>"
 )
+PASSING: Final = SMALL.replace("</message>", "<no-store xmlns='urn:xmpp:hints'/></message>")
+"""A message that nobody is to keep, so that nothing but its delivery is measured."""
 END: Final = b"</message>"
 
 

@@ -48,7 +48,7 @@ def test_patterns_choose_scenarios() -> None:
     assert list(select([], 1.0)) == list(scenarios())
     assert set(select(["chat, TLS*", "presence"], 1.0)) == {
         "chat, TLS", "chat, TLS, realistic", "chat, TLS, stream management, carbons", "chat, TLS, one in flight",
-        "presence",
+        "chat, TLS, not kept", "chat, TLS, not kept, one in flight", "presence",
     }  # fmt: skip
 
 

@@ -28,9 +28,12 @@ class Allowance:
         """When octets last came."""
 
     def spend(self, octets: int, now: float) -> float:
-        self._left = min(self._burst, self._left + (now - self.since) * self._rate) - octets
-        self.since = now
-        return 0.0 if self._left >= 0 else -self._left / self._rate
+        left = self._left + (now - self.since) * self._rate
+        if left > self._burst:
+            left = self._burst
+        left -= octets
+        self._left, self.since = left, now
+        return 0.0 if left >= 0 else -left / self._rate
 
 
 class Connections:
