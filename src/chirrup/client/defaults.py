@@ -10,7 +10,7 @@ from typing import Final
 
 from chirrup.client.feature import Feature
 
-DEFAULT: Final = ("disco", "ping", "version", "time", "presence")
+DEFAULT: Final = ("disco", "caps", "ping", "version", "time", "presence")
 
 
 def load(names: Iterable[str]) -> list[type[Feature]]:

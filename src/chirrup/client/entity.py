@@ -115,6 +115,9 @@ class Entity(Life):
     async def _start_late(self, feature: Feature) -> None:
         await feature.session_bound()
         await feature.session_ready()
+        if feature.features or feature.identities:
+            for other in self.features:
+                other.features_changed()
 
     # -- handlers
 

@@ -128,6 +128,9 @@ class Feature:
     def session_ended(self) -> None:
         """The session is lost: forget what was of it."""
 
+    def features_changed(self) -> None:
+        """Something that service discovery tells was switched on while the entity is online."""
+
 
 # -- decorators
 

@@ -44,10 +44,21 @@ class Presences(Feature):
         self.mutual = True
         """Whether to ask back for the presence of those whom the policy lets in."""
         self._wanted: Presence | None = Presence()
+        self._refreshing = False
         self._known: OrderedDict[JID, Presence] = OrderedDict()
         self._requests: Feeds[Presence] = Feeds()
 
     # -- the own presence
+
+    def features_changed(self) -> None:
+        """What is put into presence by others (XEP-0115) may have changed with it."""
+        if not self._refreshing:
+            self._refreshing = True
+            self.entity.spawn(self._refresh_soon())
+
+    async def _refresh_soon(self) -> None:
+        self._refreshing = False
+        await self.refresh()
 
     async def session_ready(self) -> None:
         if self.client.available and self._wanted is not None:
