@@ -113,3 +113,20 @@ def online(connect: Callable[..., Person]) -> Callable[..., Awaitable[Person]]:
         return person
 
     return make
+
+
+@pytest.fixture
+def profanity(server: ServerProcess, terminal: Any) -> Callable[[str], Awaitable[Any]]:
+    """Makes people who use profanity, which trusts the server's self-made certificate and nothing else."""
+
+    async def log_in(name: str) -> Any:
+        screen = terminal(name)
+        await screen.run("profanity", env={"SSL_CERT_FILE": str(server.certificate)})
+        await screen.shows("Type '/help'")
+        await screen.type(f"/connect {name}@localhost server 127.0.0.1 port {server.port} tls force")
+        await screen.shows("Enter password:")
+        await screen.type("secret")
+        await screen.shows(f"{name}@localhost/profanity", "logged in successfully, online (priority 0)", "[TLS]")
+        return screen
+
+    return log_in

@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 pytestmark = pytest.mark.needs("profanity", "tmux")
-
-
-@pytest.fixture
-def profanity(server: Any, terminal: Any) -> Callable[[str], Awaitable[Any]]:
-    async def log_in(name: str) -> Any:
-        screen = terminal(name)
-        await screen.run("profanity", env={"SSL_CERT_FILE": str(server.certificate)})
-        await screen.shows("Type '/help'")
-        await screen.type(f"/connect {name}@localhost server 127.0.0.1 port {server.port} tls force")
-        await screen.shows("Enter password:")
-        await screen.type("secret")
-        await screen.shows(f"{name}@localhost/profanity", "logged in successfully, online (priority 0)", "[TLS]")
-        return screen
-
-    return log_in
 
 
 async def test_they_become_contacts_and_chat(profanity: Any) -> None:

@@ -81,6 +81,12 @@ class Stanza:
                 self.element.append(payload.to_element() if isinstance(payload, Payload) else payload)
         return self
 
+    def speaking_as(self, sender: JID | str | None) -> Self:
+        """Say that the stanza is from there: one of a component's addresses. Gives the stanza."""
+        if sender is not None:
+            self.element.attrs["from"] = str(sender)
+        return self
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.element!r}>"
 
@@ -191,12 +197,6 @@ class Message(Stanza):
         answer_kind: MessageType = "chat" if kind == "headline" else kind
         answer = Message(to, body, *payloads, type=answer_kind, thread=self.thread or None)
         return answer.speaking_as(self.entity.reply_from(self))
-
-    def speaking_as(self, sender: JID | str | None) -> Self:
-        """Say that the message is from there: one of a component's addresses. Gives the message."""
-        if sender is not None:
-            self.element.attrs["from"] = str(sender)
-        return self
 
 
 class Presence(Stanza):

@@ -17,8 +17,9 @@ from chirrup.server.account import Account
 from chirrup.server.config import MECHANISMS
 from chirrup.server.iq import IQs, describe
 from chirrup.server.logs import get_logger
-from chirrup.server.management import INLINE, NONZAS, Pacer
+from chirrup.server.management import INLINE, NONZAS
 from chirrup.server.module import Addressee, IQMark, Module, Request
+from chirrup.server.pacing import Pacer
 from chirrup.server.resume import Resumable
 from chirrup.server.router import bounce
 from chirrup.server.session import Origin, Session
@@ -65,6 +66,7 @@ class Host:
         self.accounts: dict[str, Account] = {}
         """The accounts in memory, by localpart; least recently loaded first."""
         self.modules: dict[type[Module], Module] = {}
+        self._running: list[Module] = []  # those that were started
         self._offering: tuple[Module, ...] = ()  # those with stream features; most have none
         self.iq = IQs(self)
         self.hooks = Hooks([])
@@ -106,6 +108,7 @@ class Host:
         )
         for module in modules:
             await module.start()
+            self._running.append(module)
 
     def stream_features(self, *, logged_in: bool, secure: bool) -> tuple[Element, ...]:
         """What the modules offer in <stream:features/>."""
@@ -126,8 +129,8 @@ class Host:
         for session in list(self.sessions()):
             session.end()  # those whose clients were away: what waits for them is kept elsewhere
         self.pacer.stop()
-        for module in reversed(self.modules.values()):
-            await module.stop()
+        while self._running:
+            await self._running.pop().stop()
 
     def module(self, kind: type[M]) -> M:
         """The instance of a module on this host. ConfigError when it is switched off."""

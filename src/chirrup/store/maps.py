@@ -37,7 +37,7 @@ class MapRows:
     def all(self, owner: str) -> dict[str, str]:
         """In the order of the keys."""
         found = self._connection.execute(_ALL, {"owner": owner, "name": self._name})
-        return dict(found.tuples().all())
+        return {key: value for key, value in found.all()}  # noqa: C416 - dict() takes a result for a mapping
 
     def get(self, owner: str, key: str) -> str | None:
         return self._connection.execute(_GET, {"owner": owner, "name": self._name, "key": key}).scalar()
