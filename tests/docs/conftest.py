@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="[\w.]+")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
-_ELSEWHERE = {"docs/how-to/write-a-module.md", "docs/how-to/write-a-client-feature.md"}
+_ELSEWHERE = {
+    "docs/how-to/write-a-module.md",
+    "docs/how-to/write-a-client-feature.md",
+    "docs/tutorial/first-bot.md",
+}
 """Pages whose blocks make sense only together; tests/examples has theirs."""
 
 
@@ -47,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test with the argument `toml`, `python`, … runs for each block of that language; `page` for each page."""
     found = snippets()
     for language in {snippet.language for snippet in found} & set(metafunc.fixturenames):
-        chosen = [snippet for snippet in found if snippet.language == language]
+        chosen = [one for one in found if one.language == language and "bot.run()" not in one.text]
         metafunc.parametrize(language, chosen, ids=[f"{snippet.page}:{snippet.line}" for snippet in chosen])
     if "page" in metafunc.fixturenames:
         metafunc.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -56,6 +60,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def languages() -> set[str]:
     return {snippet.language for snippet in snippets()}
+
+
+@pytest.fixture
+def bots() -> list[Snippet]:
+    """The programs that run a bot."""
+    return [snippet for snippet in snippets() if snippet.language == "python" and "bot.run()" in snippet.text]
 
 
 @pytest.fixture
