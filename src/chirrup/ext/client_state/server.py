@@ -22,6 +22,7 @@ from chirrup.server.module import Module, Session, Settings, Xep, bind_inline, n
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
+    from chirrup.server.host import Host
 
 _HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
@@ -49,7 +50,8 @@ class ClientState(Module):
     Settings = ClientStateSettings
     settings: ClientStateSettings
 
-    async def start(self) -> None:
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
         self._due: deque[tuple[float, Session, Waiting]] = deque()  # the earliest first: all wait equally long
         self._timer: Timer | None = None
         self._parser = _new_parser()
