@@ -55,6 +55,7 @@ class Client(Entity):
         ca: Path | str | None = None,
         pin: str | Iterable[str] = (),
         verify: bool = True,
+        channel_binding: bool = True,
         mechanisms: Sequence[str] | None = None,
         features: Iterable[type[Feature]] = (),
         default_features: bool = True,
@@ -75,6 +76,9 @@ class Client(Entity):
         the PEM file `ca`, or one of the certificates of which `pin` is the SHA-256 fingerprint. `verify=False` takes
         any certificate, and `require_tls=False` none at all (but then sends no password): for tests.
 
+        `channel_binding=False` does without binding the log-in to the TLS connection: for servers that offer that and
+        can't do it with TLS 1.3. `mechanisms` are the only ones to log in by.
+
         `features` are switched on beside the default ones. `available` sends presence when the client is online.
         `reconnect` connects again when the connection is lost. `timeout` is the seconds that each wait may take;
         `keepalive` those of silence after which the server is pinged. `limits` are for what the server sends.
@@ -90,7 +94,7 @@ class Client(Entity):
         self._address = address
         self._target = Target(host, port or (DIRECT_TLS_PORT if direct_tls else CLIENTS.port), direct_tls)
         pins = [pin] if isinstance(pin, str) else pin
-        self._trust = Trust(Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify)
+        self._trust = Trust(Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify, channel_binding)
         chosen = None if mechanisms is None else tuple(mechanisms)
         credentials = Credentials(address.local, password, mechanisms=chosen, salted_passwords={})
         self._policy = ClientPolicy(

@@ -248,6 +248,8 @@ class Negotiation:
     def _refused(self, condition: str, text: str) -> SASLError:
         if condition in _TEMPORARY:
             return SASLError(condition, text)
+        if "channel binding" in text.lower():
+            text += "; with the option channel_binding=False the client does without it"
         return AuthenticationError(condition, text, account=self._account)
 
     def _bind_again(self, error: StanzaError) -> list[Event]:

@@ -34,6 +34,8 @@ class Trust:
     authorities."""
     verify: bool = True
     """False accepts any certificate: for tests alone."""
+    bind: bool = True
+    """Whether log-ins are bound to the connection, where the peer can do that."""
     alpn: Sequence[str] = (ALPN_CLIENT,)
 
     @property
@@ -102,4 +104,4 @@ def security(tls: ssl.SSLObject, trust: Trust, where: str) -> Security:
     if certificate is None:
         raise TrustError(f"{where} shows no certificate")
     trust.check(certificate, where)
-    return Security(channel_bindings=channel_bindings(tls, certificate))
+    return Security(channel_bindings=channel_bindings(tls, certificate) if trust.bind else {})
