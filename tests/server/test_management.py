@@ -397,3 +397,21 @@ async def test_other_streams_go_on_meanwhile(managers, module):
         assert not waiting.done()
         gate_of(they.server).gate.set()
         assert (await waiting).get("id") == "wait"
+
+
+async def test_who_says_what_it_has_when_the_server_stops_gets_it_once(managers):
+    async with managers(name="one") as they:
+        alice, _ = await they.client("alice/sofa")
+        bob = await they.server.client("bob/desk")
+        bob.send(f"<message to='{alice.jid}' type='chat' id='1'><body>once</body></message>")
+        assert (await alice.receive()).get("id") == "1"
+        stopping = asyncio.create_task(they.server.server.stop())
+        assert await alice.receive() == Element("r", SM)
+        alice.send(a(2))
+        with pytest.raises(StreamError, match="system-shutdown"):
+            await alice.receive()
+        alice.drop()
+        bob.drop()
+        await stopping
+    async with managers(name="one") as they:
+        assert not await they.server.server.store.messages.count_waiting("alice@localhost")

@@ -16,13 +16,11 @@ from chirrup.core.features.resume import NS, Enable, Enabled, Ledger, failed, re
 from chirrup.core.xml import Element
 
 if TYPE_CHECKING:
-    from chirrup.net.clock import Clock, Timer
+    from chirrup.server.pacing import Pacer
     from chirrup.server.session import Session
 
 _ASK_AFTER: Final = 64
 """Stanzas after which a client is asked at once what it has; each question costs about as much as a stanza."""
-_INTERVAL: Final = 1.0
-"""Seconds after which it is asked for fewer ones."""
 _REQUEST: Final = request().to_bytes()
 
 
@@ -147,62 +145,6 @@ class Managed(Ledger):
         self._waiting.clear()
         self.out = nowhere
         return self.clear()
-
-
-class Pacer:
-    """Asks the clients of a host for acknowledgements, and notices those that don't answer: with one timer for all,
-    which runs only while something is due."""
-
-    def __init__(self, clock: Clock, patience: Callable[[], float]) -> None:
-        """`patience` says how many seconds a client has to answer."""
-        self._clock = clock
-        self._patience = patience
-        self._unasked: set[Managed] = set()
-        self._asked: dict[Managed, float] = {}  # and until when to answer, the earliest first
-        self._timer: Timer | None = None
-
-    def watch(self, managed: Managed) -> None:
-        """It was sent something."""
-        self._unasked.add(managed)
-        self._start()
-
-    def asked(self, managed: Managed) -> None:
-        self._unasked.discard(managed)
-        self._asked[managed] = self._clock.monotonic() + self._patience()
-        self._start()
-
-    def forget(self, managed: Managed) -> None:
-        """It has answered, or is gone."""
-        self._unasked.discard(managed)
-        self._asked.pop(managed, None)
-
-    def stop(self) -> None:
-        self._unasked.clear()
-        self._asked.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _start(self) -> None:
-        if self._timer is None:
-            self._timer = self._clock.call_later(_INTERVAL, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        due, self._unasked = self._unasked, set()
-        for managed in due:
-            managed.ask()
-        now = self._clock.monotonic()
-        late = []
-        for managed, until in self._asked.items():
-            if until > now:
-                break
-            late.append(managed)
-        for managed in late:
-            self.forget(managed)
-            managed.silent()
-        if self._unasked or self._asked:
-            self._start()
 
 
 def nowhere(data: bytes) -> None:

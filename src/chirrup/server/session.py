@@ -271,6 +271,10 @@ class Session:
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
         left = self._stop_writing()
+        if self.management is not None:
+            self.management.out = nowhere  # what is written now would stand behind the end of the stream
+        else:
+            self.pass_on = nowhere
         for handler in self.host.hooks.session_closed:
             try:
                 handler(self)
@@ -279,7 +283,7 @@ class Session:
         self.presence = None
         settled = self._is_settled
         self._unsettled = self._settled = None
-        self.write = self.pass_on = nowhere  # an answer that comes now would stand behind the end of the stream
+        self.write = self.pass_on = nowhere
         self.log.info("session ends")
         if self.management is not None:
             self.host.resumable.remove(self.management, settled=settled)
