@@ -27,6 +27,8 @@ from chirrup.store import Store
 
 T = TypeVar("T")
 
+_PATIENCE: Final = 1.0
+"""Seconds that clients have to acknowledge what they were given when the server stops; the rest is kept for them."""
 _DRAIN: Final = 5.0
 """Seconds that clients have to take what was sent to them when the server stops."""
 
@@ -113,6 +115,7 @@ class Server:
 
     async def stop(self) -> None:
         """End every stream with `system-shutdown`, let what is queued be written, commit, close. Safe to call twice."""
+        await asyncio.gather(*[host.pacer.ask_all(_PATIENCE) for host in self.hosts.values()])
         await self._listeners.stop(StreamError("system-shutdown"), drain=_DRAIN)
         if self._admin is not None:
             await self._admin.stop()
