@@ -68,6 +68,20 @@ async def test_a_full_jid_is_told_whether_or_not_it_says_that_it_wants_it(people
         assert await people.told_items(romeo) == ["b"]  # once
 
 
+async def test_the_owner_is_told_if_that_is_wanted(people: Any) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet", presence=True)
+        tybalt = await server.client("tybalt")
+        await people.publish(juliet, "tune", "a", access_model="open", notify_sub="true")
+        await subscribe(people, tybalt, "tune", "tybalt@localhost")
+        await unsubscribe(people, tybalt, "tune", "tybalt@localhost")
+        events = [event.subscription for event in await people.told(juliet)]
+        assert [(one.jid.text, one.subscription) for one in events] == [
+            ("tybalt@localhost", "subscribed"),
+            ("tybalt@localhost", "none"),
+        ]
+
+
 async def test_limits(people: Any) -> None:
     async with serve({"modules": {"pubsub": {"max_subscribers": 12}}}) as server:
         juliet, tybalt = await server.client("juliet"), await server.client("tybalt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from chirrup.core.errors import PayloadError
@@ -60,12 +61,14 @@ class NodeConfig:
         changed = {one.name: getattr(self, one.name) for one in fields(self)}
         return json.dumps({name: value for name, value in changed.items() if value != getattr(DEFAULT, name)})
 
-    @classmethod
-    def from_text(cls, text: str) -> Self:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def from_text(text: str) -> NodeConfig:
+        """Nodes that are configured alike share one."""
         values = json.loads(text)
         if "roster_groups_allowed" in values:
             values["roster_groups_allowed"] = tuple(values["roster_groups_allowed"])
-        return cls(**values)
+        return NodeConfig(**values)
 
     # -- as forms
 

@@ -143,7 +143,7 @@ class Engine:
         kind = node.config.notification_type
         message = Element("message", CLIENT, Element("event", EVENT, content), from_=service.jid, to=to)
         message.set("id", secrets.token_urlsafe(_ID_BYTES)).set("type", kind if kind != "normal" else None)
-        if publisher is not None and publisher.resource:
+        if publisher is not None and publisher.resource and publisher.bare == service.jid:
             message.append(Addresses((Address("replyto", publisher),)).to_element())
         if stamp is not None:
             message.append(Delay(datetime.fromtimestamp(int(stamp), UTC)).to_element())

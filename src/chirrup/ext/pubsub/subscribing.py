@@ -43,6 +43,7 @@ async def subscribe(engine: Engine, service: Service, sender: JID, asked: Subscr
             raise refusal("policy-violation", "too-many-subscriptions")
         state = "subscribed" if _needs_nobody(service, node, sender) else "pending"
         await set_state(engine, service, node, asked.jid, state)
+        _tell_owner(engine, service, node, asked.jid, state)
         if state == "pending":
             _ask_owner(engine, service, node, asked.jid)
         elif node.config.send_last_published_item != "never":
@@ -63,6 +64,7 @@ async def unsubscribe(engine: Engine, service: Service, sender: JID, asked: Unsu
     if asked.jid not in node.subscriptions:
         raise refusal("unexpected-request", "not-subscribed", kind="cancel")
     await set_state(engine, service, node, asked.jid, "")
+    _tell_owner(engine, service, node, asked.jid, "none")
     return PubSub(subscription=Subscription(asked.jid, node.name, "none"))
 
 
@@ -80,6 +82,14 @@ def tell_state(engine: Engine, service: Service, node: Node, jid: JID, state: st
     """Tell a subscriber of a change that the owner has made (§12.11)."""
     told = Element("subscription", EVENT, node=node.name, jid=jid, subscription=state or "none")
     engine.send(service, node, jid, told)
+
+
+def _tell_owner(engine: Engine, service: Service, node: Node, jid: JID, state: str) -> None:
+    """Tell the owner of a change that a subscriber has made, if that is wanted."""
+    if node.config.notify_sub:
+        told = Element("subscription", EVENT, node=node.name, jid=jid, subscription=state)
+        for owner in _owners(service, node):
+            engine.send(service, node, owner, told)
 
 
 async def send_last(engine: Engine, service: Service, node: Node, to: JID) -> None:
