@@ -271,10 +271,6 @@ class Session:
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
         left = self._stop_writing()
-        if self.management is not None:
-            self.management.out = nowhere  # what is written now would stand behind the end of the stream
-        else:
-            self.pass_on = nowhere
         for handler in self.host.hooks.session_closed:
             try:
                 handler(self)
