@@ -7,6 +7,7 @@ import pytest
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import ScramKeys
 from chirrup.store import AccountExists, AccountInfo, Store
+from chirrup.store.accounts import LoginInfo
 
 HOST = "example.org"
 ALICE = "alice@example.org"
@@ -29,6 +30,35 @@ async def test_keys_are_kept_and_replaced(store: Store) -> None:
     assert await store.accounts.keys(HOST, "alice") == {"SHA-256": keys(7, "SHA-256")[0]}
     assert await store.accounts.set_keys(HOST, "alice", []) is True
     assert await store.accounts.keys(HOST, "alice") == {}
+
+
+async def test_more_keys_of_the_same_password(store: Store) -> None:
+    old = keys(1, "SHA-1")
+    await store.accounts.create(HOST, "alice", old, created=1.0)
+    await store.accounts.add_keys(HOST, "alice", keys(2, "SHA-1", "SHA-256"))
+    assert await store.accounts.keys(HOST, "alice") == {"SHA-1": old[0], "SHA-256": keys(2, "SHA-256")[0]}
+    await store.accounts.add_keys(HOST, "nobody", keys())
+    assert await store.accounts.keys(HOST, "nobody") is None
+
+
+async def test_what_is_needed_to_log_in(store: Store) -> None:
+    await store.accounts.create(HOST, "alice", keys(), created=1.0)
+    await store.accounts.create(HOST, "bob", [], created=1.0)
+    await store.accounts.set_disabled(HOST, "alice", True)
+    assert await store.accounts.login(HOST, "alice") == LoginInfo(True, {key.algorithm: key for key in keys()})
+    assert await store.accounts.login(HOST, "bob") == LoginInfo(False, {})
+    assert await store.accounts.login(HOST, "nobody") is None
+
+
+async def test_tokens_go_with_the_password(store: Store) -> None:
+    tokens, other = store.map(store.accounts.TOKENS), store.map("roster")
+    for local in ("alice", "bob"):
+        await store.accounts.create(HOST, local, keys(), created=1.0)
+        for entries in (tokens, other):
+            await entries.set(f"{local}@{HOST}", "a", "b")
+    await store.accounts.set_keys(HOST, "alice", keys(1))
+    assert await tokens.all(ALICE) == {} and await other.all(ALICE) == {"a": "b"}
+    assert await tokens.all(f"bob@{HOST}") == {"a": "b"}
 
 
 async def test_who_has_no_account_has_nothing(store: Store) -> None:

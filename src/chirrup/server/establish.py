@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hmac import digest
 from typing import TYPE_CHECKING, Final
@@ -116,7 +116,8 @@ class Establishing:
             for older in list(account.sessions.values()):
                 if (known := older.data.get(UserAgent)) and isinstance(known, UserAgent) and known.id == agent.id:
                     older.wire.fail(StreamError("conflict", "the same client has logged in anew"))
-        data = (wish,) if agent is None else (wish, agent)
+        asked = replace(wish, features=())  # that it asked in this way is worth keeping, not each element
+        data = (asked,) if agent is None else (asked, agent)
         try:
             return await bind(
                 host, self._account, self._resource(wish), self._connection,
