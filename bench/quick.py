@@ -79,12 +79,18 @@ class Line:
         self.client.on_data = look
 
 
-async def log_in(server: TestServer, jid: str) -> Line:
+_UNARCHIVED: Final = (
+    b"<iq type='set' id='prefs'><prefs xmlns='urn:xmpp:mam:2' default='never'><always/><never/></prefs></iq>"
+)
+
+
+async def log_in(server: TestServer, jid: str, *, archived: bool = False) -> Line:
+    """Unless their messages are archived the store has nothing to do, which would hide what all else costs."""
     user, _, resource = jid.partition("/")
     await server.add_account(user, PASSWORD)
     line = Line(server)
     await line.client.log_in(user, resource, tls=False)
-    line.client.write(b"<presence/>")
+    line.client.write(b"<presence/>" if archived else b"<presence/>" + _UNARCHIVED)
     await line.client.settle()
     return line
 
@@ -94,14 +100,16 @@ async def works(server: TestServer) -> dict[str, Work]:
     alice = await log_in(server, "alice/a-resource")
     bob = await log_in(server, "bob/a-resource")
     carol = [await log_in(server, f"carol/{resource}") for resource in ("phone", "laptop")]
+    dave, erin = [await log_in(server, f"{user}/a-resource", archived=True) for user in ("dave", "erin")]
     watched = await _watched(server, 20)
     full, bare = bob.client.jid, carol[0].client.jid.partition("/")[0]
-    for line in (bob, *carol):
+    for line in (bob, *carol, erin):
         line.counted(b"</message>")
     return {
         "chat, 64 a turn": sending(alice, [bob], SMALL.format(to=full), 64),
         "chat, 1 a turn": sending(alice, [bob], SMALL.format(to=full), 1),
         "chat, realistic, 64 a turn": sending(alice, [bob], REALISTIC.format(to=full), 64),
+        "the same, archived by both": sending(dave, [erin], REALISTIC.format(to=erin.client.jid), 64),
         "chat to a bare JID, two clients": sending(alice, carol, SMALL.format(to=bare), 32),
         "presence to 20 contacts": sending(watched[0], watched[1:], "<presence><show>away</show></presence>", 4),
     }

@@ -37,7 +37,7 @@ async def test_every_stretch_of_work_delivers_what_it_counts() -> None:
     async with serve({"log": {"level": "error"}}) as server:
         works = await quick.works(server)
         counts = {name: await work() for name, work in works.items()}
-    assert len(counts) == 5
+    assert len(counts) == 6
     assert all(count > 500 for count in counts.values()), counts
 
 
