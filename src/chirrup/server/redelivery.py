@@ -33,6 +33,10 @@ _LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, e
 """They passed once, in part before something was added."""
 
 
+class Unstored:
+    """Marks a session of whose stanzas the log has told already that they couldn't be stored."""
+
+
 class Redelivery:
     """The origin of a stanza that comes a second time, because the session that was given it ended without saying that
     it was there. It has been archived and copied at the first time, if it was to be; where it was archived it carries
@@ -55,7 +59,9 @@ class Redelivery:
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
         def settled(future: asyncio.Future[Any]) -> None:
             if not future.cancelled() and (error := future.exception()) is not None:
-                self.session.log.error("an unacknowledged stanza could not be stored", reason=str(error))
+                if Unstored not in self.session.data:
+                    self.session.data[Unstored] = Unstored()
+                    self.session.log.error("unacknowledged stanzas could not be stored", reason=str(error))
                 if may_bounce(stanza):
                     reason = StanzaError("internal-server-error", "it could not be stored", type="wait")
                     self.answer(error_reply(stanza, reason))
