@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from tests.plugins.liar import Liar, Peer
@@ -107,6 +108,35 @@ async def test_what_was_sent_is_sent_again_in_a_new_session() -> None:
         async with asyncio.timeout(TIMEOUT):
             assert (await anext(heard)).body == "lost?"
         assert alice.need(Diary).days == ["bound", "ready", "ended", "bound", "ready"]
+        await alice.close()
+
+
+async def test_it_comes_back_with_a_token() -> None:
+    """XEP-0484: the second log-in needs no password, and no round trip for the server's offer."""
+    async with serve() as server:
+        alice, clock = await online(server, "alice")
+        assert alice._token is not None
+        assert alice._managed is not None
+        alice._managed.management.id = ""  # so that a new session has to be made
+        cut(alice)
+        credentials = alice._policy.credentials
+        assert credentials is not None
+        alice._policy = replace(alice._policy, credentials=replace(credentials, password="another by now"))
+        await pass_time(clock, alice)
+        await alice.settle()
+        await alice.close()
+
+
+async def test_a_token_that_is_good_for_nothing_any_more() -> None:
+    async with serve() as server:
+        alice, clock = await online(server, "alice")
+        credentials = alice._policy.credentials
+        assert credentials is not None and credentials.token is not None
+        wrong = replace(credentials, token=replace(credentials.token, secret="wrong"))
+        alice._policy = replace(alice._policy, credentials=wrong)
+        cut(alice)
+        await pass_time(clock, alice)
+        assert alice._token != wrong.token
         await alice.close()
 
 

@@ -67,6 +67,10 @@ class Peer:
     def send(self, text: str | bytes) -> None:
         self._writer.write(text.encode() if isinstance(text, str) else text)
 
+    async def drain(self) -> None:
+        """Wait until the client takes more."""
+        await self._writer.drain()
+
     async def read(self) -> Element:
         """The next first-level element. Raises EOFError at the end."""
         while not self._elements:

@@ -212,6 +212,8 @@ class Entity(Life):
                 link = self._link
                 if link is not None and link.has_room:
                     return link
+                if self._parting:
+                    raise Disconnected("the connection is being closed")
                 if self.state is ConnectionState.OFFLINE:
                     raise Disconnected(f"not connected: {self.change.reason or 'nobody has connected'}")
                 if link is None:

@@ -254,6 +254,7 @@ class Life(ABC):
 
     def _say_farewell(self, link: Link) -> None:
         link.write(farewell())
+        link.blocked = True  # nothing may stand behind it
 
     # -- tasks
 

@@ -93,6 +93,7 @@ class Managed:
         """The stream is about to be closed in order: say what was handled, and have the server say so."""
         if self._link is not None:
             self._link.write(self.management.acknowledge() + self.management.ask())
+        self._rest()
 
     def end(self) -> None:
         """There is no coming back."""
