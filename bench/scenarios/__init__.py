@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bench.scenarios.archive import last_page
 from bench.scenarios.chat import PASSING, REALISTIC, SMALL, chat, chat_bare
 from bench.scenarios.idle import idle
 from bench.scenarios.latency import latency
@@ -17,6 +18,7 @@ from bench.scenarios.managed import chat_managed
 from bench.scenarios.offline import offline
 from bench.scenarios.presence import presence
 from bench.scenarios.result import Meter, Result, Scenario
+from bench.scenarios.resume import resume
 
 __all__ = ["Meter", "Result", "Scenario", "scenarios"]
 
@@ -43,9 +45,11 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
         "chat, plain, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=False), relay=True),
         "chat, TLS, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=True), relay=True),
         "chat to bare JIDs, two clients": Scenario(partial(chat_bare, pairs=20, window=64, messages=of(40_000))),
+        "archive, last 50 of 100,000": Scenario(partial(last_page, messages=of(100_000), queries=of(500))),
         "offline": Scenario(partial(offline, senders=20, messages=of(18_000))),
         "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),
         "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000))),
+        "resumption": Scenario(partial(resume, sessions=200, times=max(1, round(10 * scale)))),
         "presence": Scenario(partial(presence, users=of(500), contacts=20, changes=10)),
         "latency at 2,000/s": Scenario(partial(latency, pairs=20, rate=2_000, seconds=10 * scale)),
     }

@@ -49,6 +49,10 @@ class Pair:
     def begin(self) -> None:
         self._send(self._window)
 
+    def stop(self) -> None:
+        """Send no more."""
+        self._total = self._sent
+
     def _send(self, count: int) -> None:
         count = min(count, self._total - self._sent)
         if count:

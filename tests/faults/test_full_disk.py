@@ -11,6 +11,13 @@ from typing import Any
 
 import pytest
 
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.archive import NS as ARCHIVE
+from chirrup.ext.archive.payloads import Fin, Query, Result
+from chirrup.ext.rsm.payloads import Set
+from chirrup.testing import TestClient
+from chirrup.testing.client import credentials
+
 MEGABYTES = 8
 
 
@@ -81,3 +88,63 @@ async def test_what_cannot_be_stored_is_refused_until_there_is_room(
     server.start()
     await bob.collect(server)
     assert bob.of(alice) == [number for number in range(alice.sent) if number not in alice.refused]
+
+
+async def connect(server: Any, name: str) -> TestClient:
+    client = await TestClient.connect("127.0.0.1", server.port)
+    await client.log_in(credentials(name, "secret", "faults", tls_required=False), "localhost")
+    return client
+
+
+async def archived(client: TestClient) -> list[int]:
+    """The numbers of the messages in a client's archive."""
+    found: list[int] = []
+    page = Set(max=250)
+    while True:
+        answer = await client.ask(Element("iq", CLIENT, Query(set=page).to_element(), type="set"))
+        assert answer.first is not None
+        results = [stanza.child("result", ARCHIVE) for stanza in client.received]
+        found += [int(Result.parse(result).forwarded.stanza.get("id")) for result in results if result is not None]
+        client.received.clear()
+        fin = Fin.parse(answer.first)
+        if fin.complete:
+            return found
+        assert fin.set is not None
+        page = Set(max=250, after=fin.set.last)
+
+
+async def test_messages_flow_while_they_cannot_be_archived(
+    small_disk: Path, server_process: Callable[..., Any], people: Any
+) -> None:
+    server = server_process(plaintext=True)
+    server.start()
+    server.add_accounts("alice", "bob")
+    alice, _ = people("alice", "bob")
+    await alice.log_in(server)
+    bob = await connect(server, "bob")
+    bob.send("<presence/>")
+    await bob.settle()
+
+    await alice.send_and_hear(20)
+    rest = fill(small_disk)
+    while not alice.refused:
+        assert alice.sent < 20 * MEGABYTES * 1024, "all was archived, on a disk that is full"
+        await alice.send_and_hear(20)
+    await alice.send_and_hear(20)
+    await bob.settle()
+    heard = [int(stanza.get("id")) for stanza in bob.received if stanza.name == "message"]
+    bob.received.clear()
+    assert heard == list(range(alice.sent)), "what can't be archived is delivered all the same"
+    assert "no room left on the disk" in json.loads(server.command("status", "--json"))["store"]["last_error"]
+    assert len([line for line in server.complaints if "no room left on the disk" in line]) == 1
+    assert "Traceback" not in server.log
+
+    rest.unlink()
+    await alice.send_and_hear(20)
+    acknowledged = [number for number in range(alice.sent) if number not in alice.refused]
+    assert await archived(alice.client) == acknowledged
+    bob.received.clear()
+    assert await archived(bob) == acknowledged
+    await alice.client.close()
+    await bob.close()
+    assert server.stop() == 0
