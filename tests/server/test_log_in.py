@@ -363,12 +363,34 @@ async def test_keys_are_upgraded(server):
     store = server.server.store
     keys = derive_keys("SHA-1", "pencil", b"a salt of 16 oct", 4096)
     await store.accounts.create("localhost", "carol", [keys], created=0)
-    carol = Credentials("carol", "pencil", mechanisms=("SCRAM-SHA-1-PLUS",))
-    await log_in(server, carol)
+    carol = Credentials("carol", "pencil")
+    assert told(await log_in(server, carol), Authenticated)[0].mechanism == "SCRAM-SHA-1-PLUS"
     kept = await store.accounts.keys("localhost", "carol")
     assert set(kept) == {"SHA-1", "SHA-256", "SHA-512"} and kept["SHA-1"] == keys
     for name in ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-512-PLUS"):
         await log_in(server, replace(carol, mechanisms=(name,)))
+
+
+@pytest.mark.parametrize("sasl2", [True, False])
+async def test_an_account_is_offered_what_it_has_keys_for(server, sasl2):
+    """XEP-0388 §2.1: whoever comes from another server can log in, though others have stronger keys."""
+    store = server.server.store
+    await store.accounts.create("localhost", "carol", [derive_keys("SHA-1", "pencil", b"salt", 4096)], created=0)
+    client = await log_in(server, Credentials("carol", "pencil"), sasl2=sasl2, upgrade_keys=False)
+    (authenticated,) = told(client, Authenticated)
+    assert authenticated.mechanism == "SCRAM-SHA-1-PLUS"
+    client = await log_in(server, sasl2=sasl2)
+    assert told(client, Authenticated)[0].mechanism == "SCRAM-SHA-512-PLUS"
+
+
+async def test_who_does_not_exist_is_offered_what_everybody_is(server):
+    offers = []
+    for name in ("alice", "nobody"):
+        client = await server.raw()
+        with pytest.raises(Refused):
+            await client.log_in(ClientPolicy(Credentials(name, "wrong")), "localhost")
+        offers.append(client.features)
+    assert offers[0] == offers[1]
 
 
 async def test_what_is_asked_for_is_what_lacks(server):

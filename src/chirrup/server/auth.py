@@ -64,6 +64,11 @@ class Credentials:
         found = await self._store.accounts.login(host, local)
         return None if found is None else _barred(found)
 
+    async def lacking(self, host: str, local: str) -> set[str]:
+        """The algorithms of which an account has no keys though it has others; none for one that doesn't exist."""
+        found = await self._store.accounts.login(host, local)
+        return set() if found is None or not found.keys else set(ALGORITHMS) - set(found.keys)
+
     async def missing(self, host: str, local: str, algorithms: Iterable[str]) -> list[Upgrade]:
         """Keys to ask an account's client for, of those algorithms of which it has none (XEP-0480)."""
         found = await self._store.accounts.login(host, local)

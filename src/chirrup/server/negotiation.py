@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -173,7 +174,19 @@ class Negotiation:
         if self._host is not host:
             self._host = host
             connection.log = connection.log.bind(host=host.name)
-        self._act(self._stream.accept(self._policy(host)))
+        if event.sender is None or not self._secure or host.anonymous or self._stream.identity is not None:
+            self._act(self._stream.accept(self._policy(host)))
+        else:
+            self._wait()
+            self._server.spawn(self._answer(event))
+
+    async def _accept_account(self, host: Host, sender: JID) -> Callable[[], list[Event]]:
+        """Offer only what the account has keys for (XEP-0388 §2.1), which may have come from a server with fewer."""
+        lacking = await self._server.credentials.lacking(sender.domain, sender.local)
+        policy = self._policy(host)
+        unusable = {f"SCRAM-{name}{plus}" for name in lacking for plus in ("", "-PLUS")}
+        usable = tuple(name for name in policy.mechanisms if name not in unusable)
+        return lambda: self._stream.accept(replace(policy, mechanisms=usable or policy.mechanisms))
 
     def _policy(self, host: Host) -> HostPolicy:
         limits = self._server.config.limits
@@ -249,6 +262,8 @@ class Negotiation:
         stream, credentials = self._stream, self._server.credentials
         domain = host.jid.domain
         match event:
+            case Opened(sender=JID() as sender):
+                return await self._accept_account(host, sender)
             case NeedKeys() | NeedPassword() | NeedTokens() if self._guesses:
                 return lambda: stream.fail(_too_many_failed())
             case NeedKeys(username=username, algorithm=algorithm):
