@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, TypeVar, cast
 
 from bench.counting import Counter
+from chirrup.core.features.resume import Management, managed
 from chirrup.core.features.starttls import ClientStartTLS
 from chirrup.core.sasl import SaltedPasswords
 from chirrup.core.stream import (
@@ -73,12 +74,16 @@ class Connection(asyncio.Protocol):
         tls: bool = True,
         register: bool = False,
         salted: SaltedPasswords | None = None,
+        management: Management | None = None,
     ) -> None:
         """Negotiate as `user`@localhost; with `register` the account is made first, on the same stream. `salted`
-        remembers what SCRAM derives from the password, which is the client's work and not the server's."""
+        remembers what SCRAM derives from the password, which is the client's work and not the server's. `management`
+        is the stream management of a former connection, whose session is resumed."""
         self._credentials = Credentials(user, PASSWORD, mechanisms=(MECHANISM,), salted_passwords=salted)
         policy = ClientPolicy(None if register else self._credentials, resource, tls_required=tls)
         features = [feature for feature in CLIENT_FEATURES if tls or feature is not ClientStartTLS]
+        if management is not None:
+            features = [*managed(features, management)][:-1]  # but <enable/>
         self._stream = ClientStream("localhost", policy, make_id=_token, make_nonce=_token, features=features)
         self._stream.open()
         self.transport.write(self._stream.take())
@@ -160,11 +165,15 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         self.transport.write(data)
 
-    async def expect(self, needle: bytes, count: int = 1, *, seconds: float = 60) -> None:
-        """Wait until a needle has come that often."""
+    async def expect(
+        self, needle: bytes, count: int = 1, *, seconds: float = 60, keep: bytearray | None = None
+    ) -> None:
+        """Wait until a needle has come that often. What comes is added to `keep`."""
         counter = Counter(needle)
 
         def look(data: bytes) -> None:
+            if keep is not None:
+                keep.extend(data)
             counter.feed(data)
             if counter.total >= count:
                 self._resolve()
@@ -192,12 +201,13 @@ async def connect(
     tls: bool = True,
     register: bool = False,
     salted: SaltedPasswords | None = None,
+    management: Management | None = None,
 ) -> Connection:
     """A connection that has logged in."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, "127.0.0.1", port)
     async with asyncio.timeout(120):
-        await connection.log_in(user, resource, tls=tls, register=register, salted=salted)
+        await connection.log_in(user, resource, tls=tls, register=register, salted=salted, management=management)
     return connection
 
 
