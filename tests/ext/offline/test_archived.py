@@ -1,0 +1,212 @@
+"""Offline messages and the archive: one copy, delivered in one way or the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from chirrup.core.stanza import result
+from chirrup.core.xml import CLIENT
+from chirrup.ext.archive import NS as ARCHIVE
+from chirrup.ext.stanza_ids.rules import stanza_id_by
+from chirrup.testing import TestClient, TestServer, serve
+
+SM = "urn:xmpp:sm:3"
+QUERY = f"<iq type='set' id='query'><query xmlns='{ARCHIVE}'/></iq>"
+PADDING = "x" * 10_000
+UNHURRIED = {"limits": {"burst_bytes": 100_000_000}}
+
+
+def say(client: TestClient, *words: str, to: str = "juliet@localhost") -> None:
+    for text in words:
+        client.send(f"<message to='{to}' type='chat'><body>{text}</body></message>")
+
+
+async def romeo_writes(server: TestServer, *words: str) -> TestClient:
+    await server.add_account("juliet")
+    romeo = await server.client("romeo@localhost/orchard", presence=True)
+    say(romeo, *words)
+    await romeo.settle()
+    return romeo
+
+
+def texts(client: TestClient) -> list[str]:
+    """Of the messages received by now; those of the archive in brackets."""
+    found = []
+    for stanza in client.received:
+        if stanza.name == "message" and (archived := stanza.child("result", ARCHIVE)) is not None:
+            assert archived.first is not None
+            inner = archived.first.child("message", CLIENT)
+            assert inner is not None
+            found.append(f"[{inner.child_text('body')}]")
+        elif stanza.name == "message":
+            found.append(stanza.child_text("body"))
+    client.received.clear()
+    return found
+
+
+async def kept(server: TestServer) -> int:
+    return await server.server.store.messages.count_waiting("juliet@localhost")
+
+
+async def until(server: TestServer, count: int) -> None:
+    """Wait until so many wait."""
+    async with asyncio.timeout(10):
+        while await kept(server) != count:  # each look waits for a thread
+            pass
+
+
+async def test_what_was_fetched_before_presence_is_not_handed_over() -> None:
+    async with serve() as server:
+        romeo = await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(QUERY)
+        await juliet.settle()
+        assert texts(juliet) == ["[one]", "[two]"]
+        assert await kept(server) == 0
+        say(romeo, "three")
+        await romeo.settle()
+        juliet.send("<presence/>")
+        while (stanza := await juliet.receive()).get("type") != "get":
+            if stanza.name == "message":
+                assert stanza.child_text("body") == "three"
+        juliet.send(result(stanza))
+        await juliet.settle()
+        assert texts(juliet) == []
+        assert await kept(server) == 0
+
+
+async def test_what_is_fetched_together_with_presence_is_not_handed_over() -> None:
+    async with serve() as server:
+        romeo = await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<presence/>{QUERY}")
+        await juliet.settle()
+        say(romeo, "live")
+        await romeo.settle()
+        await juliet.settle()
+        assert texts(juliet) == ["[one]", "[two]", "live"]
+        assert await kept(server) == 0
+
+
+async def test_part_of_it_fetched_the_rest_handed_over() -> None:
+    page = "<set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set>"
+    async with serve() as server:
+        await romeo_writes(server, "one", "two", "three")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<iq type='set' id='q'><query xmlns='{ARCHIVE}'>{page}</query></iq>")
+        await juliet.settle()
+        assert texts(juliet) == ["[one]"]
+        juliet.send("<presence/>")
+        await until(server, 2)
+        found = []
+        while len(found) < 2:
+            if (stanza := await juliet.receive()).name == "message":
+                found.append((stanza.child_text("body"), bool(stanza_id_by(stanza, juliet.jid.bare))))
+        assert found == [("two", True), ("three", True)]
+
+
+async def test_without_the_archive_they_have_no_ids() -> None:
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
+        await romeo_writes(server, "one")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send("<presence/>")
+        while (stanza := await juliet.receive()).name != "message":
+            pass
+        assert stanza.child("stanza-id", "urn:xmpp:sid:0") is None
+        assert stanza.child("delay", "urn:xmpp:delay") is not None
+
+
+async def test_an_acknowledgement_confirms() -> None:
+    async with serve() as server:
+        await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/>")
+        assert (await juliet.receive()).name == "enabled"
+        juliet.send("<presence/>")
+        count = 0
+        while (stanza := await juliet.receive()).name != "r":
+            count += stanza.ns == CLIENT
+        assert await kept(server) == 2
+        juliet.send(f"<a xmlns='{SM}' h='{count}'/>")
+        await until(server, 0)
+        assert not [one for one in juliet.received if one.get("type") == "get"]
+
+
+async def test_what_was_not_acknowledged_is_handed_over_once_to_the_next_client() -> None:
+    async with serve({"modules": {"archive": {}}}) as server:
+        romeo = await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/><presence/>")
+        while (await juliet.receive()).name != "r":
+            pass
+        say(romeo, "live")
+        await romeo.settle()
+        await juliet.close()
+        await until(server, 3)
+        juliet = await server.client("juliet@localhost/chamber")
+        juliet.send("<presence/>")
+        found = []
+        while len(found) < 3:
+            if (stanza := await juliet.receive()).name == "message":
+                found.append(stanza.child_text("body"))
+        assert found == ["one", "two", "live"]
+
+
+async def test_without_the_archive_it_is_handed_over_once_too() -> None:
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
+        romeo = await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/><presence/>")
+        while (await juliet.receive()).name != "r":
+            pass
+        say(romeo, "live")
+        await romeo.settle()
+        await juliet.close()
+        await until(server, 3)
+        juliet = await server.client("juliet@localhost/chamber")
+        juliet.send("<presence/>")
+        found = []
+        while len(found) < 3:
+            if (stanza := await juliet.receive()).name == "message":
+                found.append((stanza.child_text("body"), len(list(stanza.elements("delay", "urn:xmpp:delay")))))
+        assert found == [("one", 1), ("two", 1), ("live", 1)]
+
+
+async def test_another_client_gets_live_messages_while_the_first_is_handed_over_the_old_ones() -> None:
+    async with serve(UNHURRIED) as server:
+        romeo = await romeo_writes(server, *(f"{number} {PADDING}" for number in range(150)))
+        first = await server.client("juliet@localhost/balcony")
+        first.send("<presence/>")
+        while (question := await first.receive()).get("type") != "get":
+            pass
+        second = await server.client("juliet@localhost/chamber", presence=True)
+        say(romeo, "live")
+        await romeo.settle()
+        await second.settle()
+        assert texts(second) == ["live"]
+        first.received.clear()
+        found: list[str] = []
+        while "live" not in found:
+            first.send(result(question))
+            while (question := await first.receive()).get("type") != "get":
+                found.append(question.child_text("body").split()[0] if question.name == "message" else "")
+        assert found[-1] == "live"
+        assert found.count("live") == 1
+
+
+async def test_a_forged_id_is_no_reason_not_to_deliver(remote: Callable[..., Any]) -> None:
+    async with serve() as server:
+        await romeo_writes(server, "one")
+        other = remote(server, "example.net")
+        (first,) = await server.server.store.messages.waiting("juliet@localhost", limit=9)
+        uid = server.server.store.messages.uid(first.id)
+        forged = f"<stanza-id xmlns='urn:xmpp:sid:0' id='{uid}' by='juliet@localhost'/>"
+        await other.send(f"<message from='a@example.net/x' to='juliet@localhost'><body>two</body>{forged}</message>")
+        assert [
+            one.id != first.id for one in await server.server.store.messages.waiting("juliet@localhost", limit=9)
+        ] == [
+            False,
+            True,
+        ]
