@@ -179,7 +179,8 @@ async def test_other_types_go_by_the_rules_of_delivery(managers, others):
         error = await bob.receive()
         assert (error.get("id"), error.get("type"), error.get("from")) == ("room", "error", str(phone.jid))
         await laptop.settle()
-        assert ids(laptop) == (["news"] if others else [])
+        await bob.settle()
+        assert (ids(laptop), ids(bob)) == ([], [])
 
 
 @pytest.mark.parametrize("resume", ["true", "false"])

@@ -1,8 +1,9 @@
 """What becomes of stanzas that a session was given and never acknowledged, once it is over (XEP-0198 §4).
 
 A message goes the way of one to a resource that is gone: to another resource, to where messages are kept, or back. An
-IQ that asks something is answered with an error. Presence is stale by then, and an answer is of no use to another
-client; so is what was meant for this one session, such as carbons and results of archive queries.
+IQ that asks something is answered with an error. Presence and headlines are stale by then, or others had them, too. An
+answer is of no use to another client; nor is what was meant for this one session, such as carbons and results of
+archive queries.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
 
 
 def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
-    if stanza.name == "presence" or stanza.get("type") in ("error", "result"):
+    if stanza.name == "presence" or stanza.get("type") in ("error", "result", "headline"):
         return
     host, account = session.host, session.account
     try:
@@ -126,14 +127,14 @@ def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
         if handler(account, stanza, account.jid, origin):
             return
     kind = stanza.get("type", "normal")
-    if kind in ("chat", "normal", "headline"):
-        available = account.non_negative if kind == "headline" else account.most_available
+    if kind in ("chat", "normal"):
+        available = account.most_available
         written = stanza.to_bytes() if available else b""
         archived = any(child.get("by") == account.jid.text for child in stanza.elements("stanza-id", _STANZA_IDS))
         for session in available:
             if session not in origin.receivers and not (archived and session.since <= origin.sent):
                 session.write(written)
-        if available or kind == "headline":
+        if available:
             return
         for keep in hooks.message_unclaimed:
             if keep(account, stanza, account.jid, origin):
