@@ -243,3 +243,25 @@ async def test_client_state_is_offered_after_the_log_in() -> None:
     async with serve() as server:
         phone = await server.client("juliet")
         assert phone.features.child("csi", NS) is not None
+
+
+async def test_a_session_that_waits_for_its_client_holds_nothing_back() -> None:
+    """What waited is among what the client is given when it comes back, and then it is active (XEP-0352 §5.2)."""
+    async with serve() as server:
+        phone, romeo = await pair(server)
+        phone.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        assert (await phone.receive()).name == "enabled"
+        await go_inactive(server, phone)
+        session = session_of(server, phone)
+        say(romeo, MARKER)
+        await romeo.settle()
+        assert session.management is not None
+        assert not any(b"chat-markers" in written for written in session.management.queue)
+        phone.drop()
+        while not session.detached:
+            await romeo.settle()
+        assert Waiting not in session.data
+        assert any(b"chat-markers" in written for written in session.management.queue)
+        say(romeo, MARKER)
+        await romeo.settle()
+        assert sum(b"chat-markers" in written for written in session.management.queue) == 2
