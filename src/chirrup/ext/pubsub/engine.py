@@ -13,7 +13,7 @@ from pydantic import Field
 
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
-from chirrup.core.xml import CLIENT, Element
+from chirrup.core.xml import CLIENT, Element, Received
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.pubsub import EVENT
 from chirrup.ext.pubsub.config import NodeConfig
@@ -126,8 +126,11 @@ class Engine:
         to the owner's presence only (XEP-0163 §4.3.1)."""
         if not node.config.deliver_notifications:
             return
+        written: dict[bool, Element] = {}
         for to, trusted in service.audience(node):
-            self.send(service, node, to, content, publisher=publisher if trusted else None)
+            if trusted not in written:
+                written[trusted] = _message(service, node, content, publisher if trusted else None, None)
+            self.host.send(written[trusted].copy().set("to", to.text))
 
     def send(
         self,
@@ -140,14 +143,20 @@ class Engine:
         stamp: float | None = None,
     ) -> None:
         """Send one notification. `stamp` is when the item was published, for one that comes late."""
-        kind = node.config.notification_type
-        message = Element("message", CLIENT, Element("event", EVENT, content), from_=service.jid, to=to)
-        message.set("id", secrets.token_urlsafe(_ID_BYTES)).set("type", kind if kind != "normal" else None)
-        if publisher is not None and publisher.resource and publisher.bare == service.jid:
-            message.append(Addresses((Address("replyto", publisher),)).to_element())
-        if stamp is not None:
-            message.append(Delay(datetime.fromtimestamp(int(stamp), UTC)).to_element())
-        self.host.send(message)
+        self.host.send(_message(service, node, content, publisher, stamp).set("to", to.text))
+
+
+def _message(service: Service, node: Node, content: Element, publisher: JID | None, stamp: float | None) -> Element:
+    """A notification that lacks only its `to`: what is in it is written once, however many receive it."""
+    message = Element("message", CLIENT, Element("event", EVENT, content), from_=service.jid)
+    if node.config.notification_type != "normal":
+        message.set("type", node.config.notification_type)
+    message.set("id", secrets.token_urlsafe(_ID_BYTES))
+    if publisher is not None and publisher.resource and publisher.bare == service.jid:
+        message.append(Addresses((Address("replyto", publisher),)).to_element())
+    if stamp is not None:
+        message.append(Delay(datetime.fromtimestamp(int(stamp), UTC)).to_element())
+    return Received(message, b"".join(child.to_bytes() for child in message.elements()))
 
 
 def published(node: Node, item: str, publisher: str, payload: Element | str | None) -> Element:
