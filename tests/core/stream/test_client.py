@@ -93,7 +93,11 @@ def test_a_client_cannot_do_without_what_it_does_not_know(dial, header, read):
 
 def test_a_client_shows_the_features(link):
     names = [[offer.name for offer in event.features.elements()] for event in link().client.of(FeaturesSeen)]
-    assert names == [["starttls"], ["mechanisms", "sasl-channel-binding", "limits"], ["bind", "sm", "session", "limits"]]
+    assert names == [
+        ["starttls"],
+        ["mechanisms", "sasl-channel-binding", "limits"],
+        ["bind", "sm", "session", "limits"],
+    ]
 
 
 @pytest.mark.parametrize(
