@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from tests.plugins.liar import Liar, Peer
 
 import chirrup
@@ -245,6 +246,40 @@ async def test_features_see_what_comes_and_goes() -> None:
         await bob.send(Presence(alice.jid))
         await bob.settle()
         assert await alice.request(Note("Hello"), to=bob.jid) == Note("Hello, alice")
+
+
+async def test_a_handler_closes_the_client() -> None:
+    async with serve() as server, await server.sdk("alice") as alice:
+        bob = await server.sdk("bob")
+        ended = asyncio.Event()
+
+        @bob.on_message
+        async def leave(message: Message) -> None:
+            await message.reply("bye")
+            await bob.close()
+            ended.set()
+
+        await bob.connect()
+        heard = alice.messages()
+        await alice.send(Message("bob@localhost", "leave"))
+        assert (await first(heard)).body == "bye"
+        async with asyncio.timeout(TIMEOUT):
+            await ended.wait()
+            await bob.wait_closed()
+
+
+@pytest.mark.parametrize("direct_tls", [False, True])
+def test_another_event_loop(direct_tls: bool) -> None:
+    async def meet() -> str:
+        async with serve() as server:
+            options = {"direct_tls": direct_tls, "port": server.port("c2s_direct_tls" if direct_tls else "c2s")}
+            async with await server.sdk("alice", **options) as alice, await server.sdk("bob", **options) as bob:
+                heard = bob.messages()
+                await alice.send(Message("bob@localhost", "Hello"))
+                message: Message = await first(heard)
+                return message.body
+
+    assert uvloop.run(meet()) == "Hello"
 
 
 # -- requests

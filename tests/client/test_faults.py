@@ -27,6 +27,7 @@ from chirrup.core.sasl import Challenge, decode_base64, derive_keys, encode_base
 from chirrup.core.xml import Element
 from chirrup.ext.roster.client import Roster
 from chirrup.ext.version.payloads import Version
+from chirrup.net.dns import SRV
 
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 STREAM = "urn:ietf:params:xml:ns:xmpp-streams"
@@ -339,6 +340,72 @@ async def test_a_redirection_is_followed(liar: Liar) -> None:
     with pytest.raises(StreamError, match="TLS is required"):  # the same rules hold there
         await context_client.connect()
     assert other.connections == 1
+    await other.stop()
+
+
+async def test_a_redirection_to_a_name_is_looked_up(liar: Liar, certificate: Any) -> None:
+    """RFC 6120 §4.9.3.19: like any other; the certificate still has to be the domain's."""
+    context, pair = certificate("localhost")
+    asked: list[str] = []
+
+    class Names:
+        async def srv(self, name: str) -> list[SRV]:
+            asked.append(name)
+            return [SRV(0, 0, liar.port, "127.0.0.1")] if name.startswith("_xmpp-client") else []
+
+        async def addresses(self, host: str, family: object) -> list[str]:
+            raise AssertionError
+
+    async def elsewhere(peer: Peer) -> None:
+        await peer.start_tls(context)
+        await peer.header()
+        peer.send(error("see-other-host", "other.example"))
+        await peer.end()
+
+    async def there(peer: Peer) -> None:
+        await peer.start_tls(context)
+        await peer.log_in()
+        await peer.end()
+
+    client = liar.client(elsewhere, there, ca=pair.certificate, require_tls=True, resolver=Names())
+    async with client:
+        assert asked == ["_xmpps-client._tcp.other.example.", "_xmpp-client._tcp.other.example."]
+
+
+async def test_another_server_where_the_first_has_a_bad_certificate(liar: Liar, certificate: Any) -> None:
+    context, pair = certificate("chat.example")
+    wrong, _ = certificate("other.example")
+
+    class Names:
+        async def srv(self, name: str) -> list[SRV]:
+            if not name.startswith("_xmpp-client"):
+                return []
+            return [SRV(1, 0, liar.port, "127.0.0.1"), SRV(2, 0, other.port, "127.0.0.1")]
+
+        async def addresses(self, host: str, family: object) -> list[str]:
+            raise AssertionError
+
+    async def bad(peer: Peer) -> None:
+        peer.domain = "chat.example"
+        await peer.start_tls(wrong)
+
+    async def good(peer: Peer) -> None:
+        peer.domain = "chat.example"
+        await peer.start_tls(context)
+        await peer.log_in()
+        await peer.end()
+
+    other = Liar()
+    other.clock = liar.clock
+    await other.start()
+    other.scripts = [good]
+    client = liar.client(bad, jid="chat.example", host="", ca=pair.certificate, require_tls=True, resolver=Names())
+    async with client:
+        assert (liar.connections, other.connections) == (1, 1)
+    other.scripts, liar.connections, other.connections = [bad], 0, 0
+    with pytest.raises(TrustError, match=r"isn't one for chat\.example"):
+        await client.connect()
+    assert (liar.connections, other.connections) == (1, 1)
     await other.stop()
 
 

@@ -140,6 +140,39 @@ async def test_a_token_that_is_good_for_nothing_any_more() -> None:
         await alice.close()
 
 
+async def test_it_comes_back_where_the_server_wants_it(liar: Liar) -> None:
+    """XEP-0198 §3, "location"."""
+    other = Liar()
+    other.clock = liar.clock
+    await other.start()
+
+    async def first(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        await peer.read()
+        peer.send(f"<enabled xmlns='{SM}' id='s' resume='true' location='127.0.0.1:{other.port}'/><message/>")
+        await peer.go.wait()
+        peer.drop()
+
+    async def second(peer: Peer) -> None:
+        await peer.authenticate()
+        peer.features(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).get("previd") == "s"
+        peer.send(f"<resumed xmlns='{SM}' previd='s' h='0'/>")
+        await peer.end()
+
+    other.scripts = [second]
+    client = liar.client(first, reconnect=True)
+    came = client.messages(lambda message: True)
+    await client.connect()
+    await anext(came)
+    liar.go.set()
+    change = await pass_time(liar.clock, client)
+    assert change.resumed
+    assert (liar.connections, other.connections) == (1, 1)
+    await client.close()
+    await other.stop()
+
+
 async def test_another_client_takes_the_resource() -> None:
     async with serve() as server:
         alice, _ = await online(server, "alice/garden")

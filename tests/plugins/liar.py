@@ -61,6 +61,8 @@ class Peer:
         self._elements: list[Element] = []
         self._parser = StreamParser(Limits())
         self.clock = clock
+        self.domain = "localhost"
+        """Who it says that it is."""
         self.heard = bytearray()
         """All that the client has sent."""
 
@@ -95,11 +97,12 @@ class Peer:
                     self.heard += data
             self.send("</stream:stream>")
 
-    async def header(self, sender: str = "localhost") -> None:
+    async def header(self) -> None:
         """Wait for the client's header, and answer it."""
         while self._parser.header is None:
             await self._feed()
-        self.send(f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}' from='{sender}' id='1' version='1.0'>")
+        declared = f"xmlns='{CLIENT}' xmlns:stream='{STREAMS}'"
+        self.send(f"<stream:stream {declared} from='{self.domain}' id='1' version='1.0'>")
 
     def features(self, *features: str) -> None:
         self.send(f"<stream:features>{''.join(features)}</stream:features>")
