@@ -288,9 +288,9 @@ class Lock:
 
 
 def stored(data: Path) -> list[str]:
-    """The messages that another process finds in the database."""
+    """The messages for nurse that another process finds in the database."""
     with closing(sqlite3.connect(f"file:{data / 'chirrup.db'}?mode=ro", uri=True)) as database:
-        return [value for (value,) in database.execute("SELECT value FROM log_entry")]
+        return [value for (value,) in database.execute("SELECT value FROM message WHERE owner LIKE 'nurse@%'")]
 
 
 async def test_an_answer_behind_a_message_comes_when_the_message_is_stored(bystanders):
@@ -362,7 +362,8 @@ async def test_what_can_not_be_stored_comes_back(bystanders):
         carol = await they.server.client("carol")
         await they.server.server.store.submit(
             lambda connection: connection.exec_driver_sql(
-                "CREATE TRIGGER full BEFORE INSERT ON log_entry BEGIN SELECT RAISE(FAIL, 'no room'); END"
+                "CREATE TRIGGER full BEFORE INSERT ON message WHEN NEW.owner LIKE 'nurse@%'"
+                " BEGIN SELECT RAISE(FAIL, 'no room'); END"
             )
         )
         carol.send("<message to='nurse@localhost' type='chat' id='m'><body>lost</body></message>" + PING.format(id="p"))
