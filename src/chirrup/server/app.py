@@ -20,6 +20,7 @@ from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
 from chirrup.server.logs import get_logger, reconfigure
+from chirrup.server.module import Module
 from chirrup.server.modules import chosen, find
 from chirrup.server.router import Router
 from chirrup.server.secret import load_secret
@@ -94,18 +95,33 @@ class Server:
     async def _start_host(self, name: str) -> None:
         config = self.config.hosts[name]
         host = Host(self, config, name)
-        modules = []
-        for module in chosen(config.modules_enabled, config.modules_disabled):
-            try:
-                kind = find(module, self.config.modules_folder)
-            except ConfigError as error:
-                raise self.config.error(("hosts", name, "modules_enabled"), error.problem) from error
-            if host.anonymous and kind.needs_accounts:
-                continue
-            modules.append(kind(host, module_settings(self.config, name, module, kind.Settings)))
+        modules = [
+            kind(host, module_settings(self.config, name, module, kind.Settings))
+            for module, kind in self._kinds(host).items()
+        ]
         self.hosts[name] = host
         self.router.add(host.jid.domain, host)
         await host.start(modules)
+
+    def _kinds(self, host: Host) -> dict[str, type[Module]]:
+        """A host's modules by name: those chosen, less those that lack what they need."""
+        config = host.config
+        kinds: dict[str, type[Module]] = {}
+        for name in chosen(config.modules_enabled, config.modules_disabled):
+            try:
+                kind = find(name, self.config.modules_folder)
+            except ConfigError as error:
+                raise self.config.error(("hosts", host.name, "modules_enabled"), error.problem) from error
+            if not (host.anonymous and kind.needs_accounts):
+                kinds[name] = kind
+        while lacking := {name: missing for name, kind in kinds.items() if (missing := set(kind.needs) - kinds.keys())}:
+            for name, needed in lacking.items():
+                if name in config.modules_enabled:
+                    problem = f"{name!r} needs {' and '.join(sorted(needed))}, which this host doesn't have"
+                    raise self.config.error(("hosts", host.name, "modules_enabled"), problem)
+                host.log.debug("module left out", module=name, lacks=", ".join(sorted(needed)))
+                del kinds[name]
+        return kinds
 
     def _add_component(self, domain: str, config: ComponentConfig) -> None:
         if domain in self.config.hosts:

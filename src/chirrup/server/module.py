@@ -207,6 +207,9 @@ class Module:
     identities: ClassVar[Sequence[Identity]] = ()
     account_identities: ClassVar[Sequence[Identity]] = ()
     """Service discovery identities of each account."""
+    needs: ClassVar[Sequence[str]] = ()
+    """Names of modules without which it is of no use. A default module is left out where one of them is; one that was
+    enabled is refused then."""
     needs_accounts: ClassVar[bool] = False
     """Whether it is left out on anonymous hosts, whose accounts end with their session."""
     Settings: ClassVar[type[Settings]] = Settings

@@ -26,6 +26,7 @@ _LONGEST_LIST: Final = 10_000
 class Administration(Module):
     """Lets administrators manage accounts and tell everybody something, with any client that knows commands."""
 
+    needs = ("commands",)
     xeps = (Xep(133, "1.3.1", "without black and white lists, idle users and restarts"),)
     needs_accounts = True
 

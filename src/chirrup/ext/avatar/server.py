@@ -34,6 +34,7 @@ class Photo:
 class Avatars(Module):
     """Makes published avatars and the pictures in vCards the same, and tells in presence which one it is."""
 
+    needs = ("vcard", "pubsub")
     xeps = (Xep(84, "1.1.4"), Xep(153, "1.1.1"), Xep(398, "1.0.0"))
     account_features = (CONVERSION,)
     needs_accounts = True

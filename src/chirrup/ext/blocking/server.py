@@ -56,6 +56,7 @@ class Reported:
 class Blocking(Module):
     """Lets accounts block addresses, and report them."""
 
+    needs = ("roster",)
     xeps = (Xep(191, "1.3"), Xep(377, "0.4.1", "for the server's administrators; nothing is passed to others"))
     features = (NS, REPORTING)
     needs_accounts = True

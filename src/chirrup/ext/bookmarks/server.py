@@ -28,6 +28,7 @@ _CURRENT: Final = "current"
 class Bookmarks(Module):
     """Keeps bookmarks of rooms the same for new and for old clients."""
 
+    needs = ("pubsub", "private_storage")
     xeps = (Xep(402, "1.2.0"), Xep(48, "1.2"))
     account_features = (f"{NS}#compat", f"{NS}#compat-pep")
     needs_accounts = True

@@ -25,6 +25,7 @@ class CommandsSettings(Settings):
 class Commands(Module):
     """Lets people give the host commands, with forms to fill in."""
 
+    needs = ("disco",)
     xeps = (Xep(50, "1.3.0"),)
     features = (NS,)
     Settings = CommandsSettings

@@ -74,6 +74,7 @@ class Ticket:
 class Inviting(Module):
     """Lets people invite others, to an account here or as contacts."""
 
+    needs = ("roster", "registration", "commands", "administration")
     xeps = (Xep(379, "0.3.3"), Xep(401, "0.6.0"), Xep(445, "0.2.0"))
     needs_accounts = True
     Settings = InvitationsSettings

@@ -52,6 +52,7 @@ class Away:
 class Presence(Module):
     """Tells contacts who is available, and lets them know when that changes."""
 
+    needs = ("roster",)
     Settings = PresenceSettings
     settings: PresenceSettings
 

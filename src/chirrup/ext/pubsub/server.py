@@ -49,6 +49,7 @@ Work = Callable[[PersonalService], "Awaitable[Payload | None] | Payload | None"]
 class PersonalEventing(Module):
     """Lets accounts publish what others may hear of, and keep what only they may read."""
 
+    needs = ("roster", "caps")
     xeps = (
         Xep(60, "1.30.0", "at accounts"),
         Xep(163, "1.2.2"),

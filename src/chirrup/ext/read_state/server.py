@@ -15,6 +15,7 @@ from chirrup.server.module import Account, Module, Session, Xep
 class ReadStates(Module):
     """Lets a client say with one message that it has shown a chat, to the chat and to the account's other clients."""
 
+    needs = ("pubsub",)
     xeps = (Xep(490, "1.0.1"),)
     account_features = ("urn:xmpp:mds:server-assist:0",)
     needs_accounts = True
