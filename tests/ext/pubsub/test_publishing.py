@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chirrup.core.errors import StoreFull
 from chirrup.core.stanza import read_error
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.pubsub.event_payloads import Addresses
@@ -290,3 +291,27 @@ async def test_what_an_account_had_is_not_for_the_next_one_of_its_name(people: A
         await server.server.hosts["localhost"].remove_account("juliet")
         again = await server.client("juliet")
         assert await people.items(again, "tune") == "item-not-found"
+
+
+async def test_what_could_not_be_stored_is_not_there_and_nobody_is_told(
+    people: Any, friends: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server, "tune")
+        store = server.server.store
+        submit = store.submit
+
+        def fail(op: Any, *, size: int = 0) -> Any:
+            def full(connection: Any) -> None:
+                op(connection)
+                raise StoreFull("no room left on the device")
+
+            return submit(full, size=size)
+
+        monkeypatch.setattr(store, "submit", fail)
+        assert await people.publish(juliet, "tune", "a") == "internal-server-error"
+        monkeypatch.undo()
+        assert await people.told(romeo) == []
+        assert await people.items(juliet, "tune") == "item-not-found"
+        assert await people.publish(juliet, "tune", "b", access_model="open") == ""
+        assert await people.told_items(romeo) == ["b"]
