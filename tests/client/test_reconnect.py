@@ -8,10 +8,11 @@ from typing import Any
 
 from tests.plugins.liar import Liar, Peer
 
-from chirrup import Client, ConnectionState, Message, StreamError
+from chirrup import Client, ConnectionState, Message, NetworkError, StreamError
 from chirrup.client import backoff
 from chirrup.client.feature import Feature
 from chirrup.client.states import StateChange
+from chirrup.ext.roster.client import Roster
 from chirrup.ext.version.payloads import Version
 from chirrup.testing import FakeClock, TestServer, serve
 
@@ -171,6 +172,36 @@ async def test_it_comes_back_where_the_server_wants_it(liar: Liar) -> None:
     assert (liar.connections, other.connections) == (1, 1)
     await client.close()
     await other.stop()
+
+
+async def test_a_connection_that_is_lost_while_the_session_is_set_up(liar: Liar) -> None:
+    """What was begun there isn't gone on with: the next session is a new one."""
+
+    async def leave(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        await peer.read()
+        peer.send(f"<enabled xmlns='{SM}' id='s' resume='true'/>")
+        while (await peer.read()).name != "iq":
+            pass
+        peer.drop()
+
+    async def stay(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).name == "enable"
+        iq = await peer.read()
+        peer.send(f"<iq type='result' id='{iq.get('id')}'><query xmlns='jabber:iq:roster'/></iq>")
+        await peer.end()
+
+    client = liar.client(leave, stay, reconnect=True, features=[Diary, Roster])
+    states = client.states()
+    connecting = asyncio.create_task(client.connect(retry=True))
+    change = await until(client, ConnectionState.WAITING, states)
+    assert isinstance(change.reason, NetworkError)
+    liar.clock.advance(2)
+    async with asyncio.timeout(TIMEOUT):
+        await connecting
+    assert client.need(Diary).days == ["bound", "ended", "bound", "ready"]
+    await client.close()
 
 
 async def test_another_client_takes_the_resource() -> None:

@@ -35,6 +35,8 @@ PresenceFunction = TypeVar("PresenceFunction", bound=Callable[[Presence], Any])
 
 KEEPALIVE: Final = 240.0
 """Seconds of silence after which the server is asked whether it is there."""
+_REST_SECONDS: Final = 10.0
+"""After how long a new connection gives back memory that is needed only while something comes."""
 _ENOUGH: Final = 500
 """So many stanzas may wait for handlers and readers before nothing more is read from the connection."""
 _TOO_MANY: Final = 10 * _ENOUGH
@@ -216,6 +218,8 @@ class Entity(Life):
                     raise Disconnected("the connection is being closed")
                 if self.state is ConnectionState.OFFLINE:
                     raise Disconnected(f"not connected: {self.change.reason or 'nobody has connected'}")
+                if link is None and self.state is ConnectionState.STARTING:
+                    raise Disconnected("the connection was lost while the session was set up")
                 if link is None:
                     await self._changed()
                 else:
@@ -338,7 +342,7 @@ class Entity(Life):
         link.belong(self)
         idle = negotiated.idle_seconds
         self._silence = self._keepalive if not idle else min(self._keepalive, idle / 2)
-        self._watch(link)
+        self._timer = self.clock.call_later(min(_REST_SECONDS, self._silence), lambda: self._rest(link))
         if resumed and self._prepared:
             for feature in self.features:
                 feature.session_resumed()
@@ -373,8 +377,9 @@ class Entity(Life):
             self._parser = None
         if self._managed is not None:
             self._managed.lost_link()
-            if self._managed.may_resume:
+            if self._managed.may_resume and self._prepared:
                 return
+            self._managed.management.ended()  # a session that features hadn't set up yet is none to come back to
         self._end_session(reason)
 
     def _end_session(self, reason: Exception | None) -> None:
@@ -412,13 +417,17 @@ class Entity(Life):
         link.heard = False
         self._timer = self.clock.call_later(self._silence, lambda: self._check(link))
 
+    def _rest(self, link: Link) -> None:
+        """Let the parser go, as long as nothing comes."""
+        if link is self._link and self._parser is not None:
+            self._parser.rest()
+            self._watch(link)
+
     def _check(self, link: Link) -> None:
         if link is not self._link:
             return
         if link.heard:
-            if self._parser is not None:
-                self._parser.rest()
-            self._watch(link)
+            self._rest(link)
             return
         self.answer(Element("iq", CLIENT, _PING, type="get", id=self.make_id(), to=self.jid.host))
         self._timer = self.clock.call_later(self.timeout, lambda: self._check_again(link))
@@ -427,7 +436,7 @@ class Entity(Life):
         if link is not self._link:
             return
         if link.heard:
-            self._watch(link)
+            self._rest(link)
         else:
             link.abort()
             self._lost(link, Disconnected(f"{link.where} is silent: no answer to a ping for {self.timeout:g} s"))
