@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -23,6 +24,8 @@ from chirrup.store.uids import Uids
 if TYPE_CHECKING:
     from chirrup.store.store import Store
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 CHUNK: Final = 500
 """How many ids one statement names."""
 _INSERT: Final = "INSERT INTO message (owner, id, peer, resource, value, archived, waiting) VALUES ({})"
@@ -277,6 +280,16 @@ class Messages:
     def wait_again(self, owner: str, number: int) -> asyncio.Future[bool]:
         """A message has to be delivered after all; whether it is there, and didn't wait already."""
         return self._store.submit(lambda connection: MessageRows(connection).wait_again(owner, number))
+
+
+def moment_of(number: int) -> datetime:
+    """When a message with that id was stored."""
+    return _EPOCH + timedelta(microseconds=number)
+
+
+def first_id_of(moment: datetime) -> int:
+    """The smallest id that a message stored at that moment can have."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def read_state(connection: Connection) -> tuple[int, bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chirrup.core.errors import AddressError, PayloadError, StanzaError
@@ -16,11 +15,9 @@ from chirrup.ext.archive.payloads import Query
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, Form
 from chirrup.ext.rsm.pages import Wanted, wanted
-from chirrup.store.messages import Message, MessageRows, Range
+from chirrup.store.messages import Message, MessageRows, Range, first_id_of
 
 _VALIDATE: Final = "http://jabber.org/protocol/xdata-validate"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _SINGLE: Final = {
     "with": "jid-single",
     "start": "text-single",
@@ -116,9 +113,9 @@ def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
                     jid = JID.parse(field.value)
                     peer, resource = jid.bare.text, jid.resource or None
                 case "start":
-                    after.append(microseconds(parse_datetime(field.value)) - 1)
+                    after.append(first_id_of(parse_datetime(field.value)) - 1)
                 case "end":
-                    before.append(microseconds(parse_datetime(field.value)) + 1)
+                    before.append(first_id_of(parse_datetime(field.value)) + 1)
                 case "after-id":
                     after.append(known(field.value))
                 case "before-id":
@@ -137,16 +134,6 @@ def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
         ids=ids,
         text=text,
     )
-
-
-def microseconds(moment: datetime) -> int:
-    """Since 1970: the first id that a message of that moment can have."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment(number: int) -> datetime:
-    """When a message with that id was stored."""
-    return _EPOCH + timedelta(microseconds=number)
 
 
 @dataclass(frozen=True, slots=True)

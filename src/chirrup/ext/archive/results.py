@@ -9,12 +9,12 @@ from chirrup.core.jid import JID
 from chirrup.core.values import format_datetime
 from chirrup.core.xml import escape_attribute
 from chirrup.ext.archive import NS
-from chirrup.ext.archive.payloads import Fin
-from chirrup.ext.archive.query import Asked, Found, moment
+from chirrup.ext.archive.payloads import End, Fin, Metadata, Start
+from chirrup.ext.archive.query import Asked, Found
 from chirrup.ext.delay import NS as DELAY
 from chirrup.ext.forwarding import NS as FORWARD
 from chirrup.ext.rsm.pages import told
-from chirrup.store.messages import Message
+from chirrup.store.messages import Message, moment_of
 
 _START: Final = len("<message")
 
@@ -30,7 +30,7 @@ def results(found: Found, uid: Callable[[int], str], *, owner: JID, to: JID, que
 
 def _forwarded(message: Message) -> str:
     """Written where the default namespace is another one, so the stanza has to name its own."""
-    stamp = format_datetime(moment(message.id))
+    stamp = format_datetime(moment_of(message.id))
     return (
         f"'><forwarded xmlns='{FORWARD}'><delay xmlns='{DELAY}' stamp='{stamp}'/>"
         f"<message xmlns='jabber:client'{message.value[_START:]}</forwarded></result></message>"
@@ -47,3 +47,10 @@ def fin(found: Found, asked: Asked, uid: Callable[[int], str]) -> Fin:
         index = count - len(messages)
     ends = [uid(message.id) for message in (messages[:1] + messages[-1:])]
     return Fin(found.complete, set=told(ends, count=count, index=index))
+
+
+def metadata(first: int | None, last: int | None, uid: Callable[[int], str]) -> Metadata:
+    """What is told of an archive with these ends."""
+    if first is None or last is None:
+        return Metadata()
+    return Metadata(Start(uid(first), moment_of(first)), End(uid(last), moment_of(last)))

@@ -10,10 +10,10 @@ from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.ext.archive import EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS
-from chirrup.ext.archive.payloads import Default, End, Fin, Metadata, Preferences, Query, Start
+from chirrup.ext.archive.payloads import Default, Fin, Metadata, Preferences, Query
 from chirrup.ext.archive.preferences import Wishes
-from chirrup.ext.archive.query import find, form, moment, read
-from chirrup.ext.archive.results import fin, results
+from chirrup.ext.archive.query import find, form, read
+from chirrup.ext.archive.results import fin, metadata, results
 from chirrup.ext.archive.retention import Retention
 from chirrup.ext.archive.rules import is_archived
 from chirrup.ext.offline.handing_over import querying
@@ -153,9 +153,7 @@ class Archive(Module):
         first, last = await self.host.store.read(
             lambda connection: self._messages.within(connection).ends(account.jid.text)
         )
-        if first is None or last is None:
-            return Metadata()
-        return Metadata(Start(self._uid(first), moment(first)), End(self._uid(last), moment(last)))
+        return metadata(first, last, self._uid)
 
     # -- preferences
 
@@ -166,14 +164,12 @@ class Archive(Module):
 
     @iq_set(Preferences, to=_ACCOUNTS, even_missing=True)
     async def set_preferences(self, request: Request[Preferences]) -> Preferences:
-        """They hold from now on, and are durable when the result comes."""
         account, _ = _own(request)
         wishes = Wishes.from_payload(request.payload, self.settings.default)
         if len(wishes.always) + len(wishes.never) > self.settings.max_preferences:
             raise StanzaError("not-acceptable", f"at most {self.settings.max_preferences} addresses can be listed")
-        stored = self._preferences.set(account.jid.text, wishes.to_text())
+        await self._preferences.set(account.jid.text, wishes.to_text())
         account.put(wishes)
-        await stored
         return wishes.to_payload()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from chirrup.core.errors import AddressError
@@ -14,9 +13,8 @@ from chirrup.ext import delay, hints
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.hints.payloads import Hint, hints_of
 from chirrup.ext.stanza_ids.rules import stanza_id
-from chirrup.store.messages import Message
+from chirrup.store.messages import Message, first_id_of, moment_of
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"
 
 _SAYS_NOTHING: Final = frozenset({_CHAT_STATES, hints.NS, delay.NS, "urn:xmpp:sid:0"})
@@ -68,7 +66,7 @@ def handed_over(message: Message, owner: JID, host: JID, uid: str) -> bytes:
         value = stanza.to_bytes().decode()
     else:
         delayed = False
-    added = "" if delayed else serialise(Delay(moment(message.id), host, "Offline Storage").to_element(), CLIENT)
+    added = "" if delayed else serialise(Delay(moment_of(message.id), host, "Offline Storage").to_element(), CLIENT)
     if message.archived:
         added += serialise(stanza_id(uid, owner), CLIENT)
     inside = value[: -len("/>")] + ">" if value.endswith("/>") else value[: -len("</message>")]
@@ -84,14 +82,9 @@ def claims_delay_by(child: Element | str, host: JID) -> bool:
         return False
 
 
-def moment(number: int) -> datetime:
-    """When a message with that id was stored."""
-    return _EPOCH + timedelta(microseconds=number)
-
-
 def id_at(text: str) -> int | None:
     """The id of a message that was stored at the moment of a stamp."""
     try:
-        return (parse_datetime(text) - _EPOCH) // timedelta(microseconds=1)
+        return first_id_of(parse_datetime(text))
     except ValueError:
         return None
