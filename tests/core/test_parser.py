@@ -582,6 +582,15 @@ def test_faults_after_a_rest_are_faults(data):
     assert not parser.rest()
 
 
+@pytest.mark.parametrize("rested", [False, True])
+def test_a_fault_after_a_rest_is_the_same_one(rested):
+    parser = opened()
+    if rested:
+        assert parser.rest()
+    with pytest.raises(StreamError, match="not-well-formed"):
+        feed(parser, "<a>\x00</a>")
+
+
 def test_limits_hold_after_a_rest():
     parser = opened(stanza_bytes=1_000)
     assert parser.rest()

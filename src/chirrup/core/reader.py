@@ -68,7 +68,8 @@ class Reader:
         """How much it was given."""
         self._data = b""  # what expat is reading
         self._base = 0  # how much it was given before
-        self._expat = self._make_expat(reopened=bool(opening))
+        self._reopened = bool(opening)
+        self._expat = self._make_expat(reopened=self._reopened)
         if opening:
             self.read(opening)
             self.start = self.fed
@@ -90,7 +91,7 @@ class Reader:
         try:
             self._expat.Parse(data, False)
         except expat.ExpatError as error:
-            raise malformed(error.code, data, headless=not self.name) from None
+            raise malformed(error.code, data, headless=not (self.name or self._reopened)) from None
         finally:
             self._data = b""
 

@@ -203,7 +203,7 @@ cdef class Reader:
             error, self.error = self.error, None
             raise error
         if status == XML_STATUS_ERROR:
-            raise malformed(XML_GetErrorCode(self.expat), data, headless=not self.name)
+            raise malformed(XML_GetErrorCode(self.expat), data, headless=not (self.name or self.reopened))
         self.flush()
 
     cdef void fail(self, error) noexcept:
