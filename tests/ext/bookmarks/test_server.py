@@ -124,13 +124,25 @@ async def test_bookmarks_from_before_are_taken_over(people: Any, tmp_path: Path)
         juliet = await server.client("juliet")
         await private(juliet, old(PLAY) + URL)
     async with serve(data=tmp_path) as server:
-        juliet = await server.client("juliet")
+        juliet, romeo = await server.client("juliet"), await server.client("romeo")
+        assert await people.items(romeo, NEW, to="juliet@localhost") == "not-authorized presence-subscription-required"
         assert (await get(people, juliet)).keys() == {PLAY}
+        assert await in_old_node(people, juliet) == [PLAY]
         assert await private(juliet) == [f"<conference jid='{PLAY}' name='Name'/>", URL]
     async with serve(data=tmp_path) as server:
         juliet = await server.client("juliet")
         await private(juliet, URL)
         assert await get(people, juliet) == {}
+
+
+async def test_bookmarks_from_before_that_a_new_one_is_added_to(people: Any, tmp_path: Path) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        await private(await server.client("juliet"), old(PLAY))
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await add(people, juliet, ORCHARD)
+        assert (await get(people, juliet)).keys() == {PLAY, ORCHARD}
 
 
 async def test_too_many(people: Any) -> None:

@@ -44,17 +44,20 @@ class Avatars(Module):
         self._cards = self.need(VCards)
         self._cards.watch(self._card_changed)
         self._pubsub = self.need(PersonalEventing)
+        self._pubsub.also_load(lambda connection, owner: self._hashes.within(connection).get(owner), self._loaded)
         self._pubsub.observe(METADATA, self._published)
 
     @hooks.account_loading(after=["pubsub"])
     async def load(self, account: Account) -> None:
-        found = await self._hashes.get(account.jid.text)
-        if found is None:  # its vCard is from before pictures were looked for
+        if account.find(Photo) is None:  # its vCard is from before pictures were looked for
             picture = await self._photo_of(account)
-            found = picture.hash if picture is not None else ""
-            if found:
-                self._hashes.set(account.jid.text, found)
-        account.put(Photo(found))
+            account.put(Photo(picture.hash if picture is not None else ""))
+            stored = self._hashes.set(account.jid.text, account.get(Photo).hash)
+            stored.add_done_callback(lambda future: future.cancelled() or future.exception())  # it is looked for again
+
+    def _loaded(self, account: Account, found: str | None) -> None:
+        if found is not None:
+            account.put(Photo(found))
 
     async def _photo_of(self, account: Account) -> Picture | None:
         card = await self._cards.read(account.jid)

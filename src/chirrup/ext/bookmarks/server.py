@@ -18,7 +18,6 @@ from chirrup.ext.private_storage.server import PrivateStorage
 from chirrup.ext.pubsub.engine import Change
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.server import PersonalEventing
-from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Xep
 
 _CURRENT: Final = "current"
@@ -38,23 +37,25 @@ class Bookmarks(Module):
         private = {"access_model": "whitelist", "send_last_published_item": "never"}
         self._pubsub.set_default(NS, max_items=None, **private)
         self._pubsub.set_default(OLD, **private)
+        self._pubsub.make_with(NS, self._take_over)
+        self._pubsub.make_with(OLD, self._take_over)
         self._pubsub.observe(NS, self._changed)
         self._pubsub.observe(OLD, self._changed_in_old_node)
         self._private = self.need(PrivateStorage)
         self._private.hand_over("storage", OLD, self)
 
-    @hooks.account_loading(after=["pubsub"])
-    async def load(self, account: Account) -> None:
+    async def _take_over(self, account: Account) -> None:
         """Take over the bookmarks that an account had in private storage before it had any here."""
         if self._pubsub.config(account, NS) is None:
             kept = await self._private.read(account.jid, "storage", OLD)
-            if kept is not None and kept.child("conference", OLD) is not None:
-                await self._take(account, kept)
+            if kept is not None and kept.child("conference", OLD) is not None and await self._take(account, kept):
+                await self._collate(account)
 
     # -- private storage
 
     async def read(self, account: Account) -> Element:
         """All bookmarks, and what else was kept with them."""
+        await self._take_over(account)
         kept = await self._private.read(account.jid, "storage", OLD)
         others = Storage.parse(kept).others if kept is not None else ()
         return Storage(tuple(await self._old(account)), others).to_element()

@@ -60,6 +60,7 @@ class Change:
     payload: Element | None = None
 
 
+Maker = Callable[[Service], Awaitable[None]]
 Observer = Callable[[Change], Awaitable[None] | None]
 
 _ID_BYTES: Final = 12
@@ -74,8 +75,18 @@ class Engine:
         self.limits = limits
         self._observers: dict[str, list[Observer]] = {}
         self._defaults: dict[str, dict[str, Any]] = {}
+        self._makers: dict[str, Maker] = {}
 
     # -- how nodes begin
+
+    def make_with(self, node: str, maker: Maker) -> None:
+        """Have `maker` called before an owner uses a node of that name that isn't there: it may make it."""
+        self._makers[node] = maker
+
+    async def prepare(self, service: Service, node: str) -> None:
+        """Let the node of that name be made, if it isn't there and somebody wants to make it."""
+        if node in self._makers and node not in service.nodes:
+            await self._makers[node](service)
 
     def set_default(self, node: str, values: dict[str, Any]) -> None:
         """Have nodes of that name begin with these values of `NodeConfig`, where whoever makes one doesn't say

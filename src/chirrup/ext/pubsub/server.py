@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
@@ -23,7 +23,7 @@ from chirrup.ext.pubsub.last import Served, serve_peer, serve_session, wanted_by
 from chirrup.ext.pubsub.owner_payloads import OwnerPubSub
 from chirrup.ext.pubsub.payloads import PubSub
 from chirrup.ext.pubsub.personal import PersonalService
-from chirrup.ext.pubsub.service import presence_needed
+from chirrup.ext.pubsub.service import Service, presence_needed
 from chirrup.ext.roster.server import Rosters
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
+T = TypeVar("T")
 Work = Callable[[PersonalService], "Awaitable[Payload | None] | Payload | None"]
 
 
@@ -65,6 +66,7 @@ class PersonalEventing(Module):
     def __init__(self, host: Host, settings: Any) -> None:
         super().__init__(host, settings)
         self.engine = Engine(host, self.settings)
+        self._also: list[tuple[Callable[[Any, str], Any], Callable[[Account, Any], None]]] = []
         self._peers: dict[JID, set[str]] = {}
         """The localparts of the accounts that a client elsewhere has sent presence to."""
 
@@ -82,6 +84,20 @@ class PersonalEventing(Module):
         """Have `observer` called with every `Change` of accounts' nodes of that name, once it is durable and before its
         maker is answered; what is returned ends that."""
         return self.engine.observe(node, observer)
+
+    def also_load(self, op: Callable[[Any, str], T], take: Callable[[Account, T], None]) -> None:
+        """Read something else when an account comes into memory, in the same query of the store: `op` is given the
+        connection and the account's bare JID, and `take` the account and what `op` has returned."""
+        self._also.append((op, take))
+
+    def make_with(self, node: str, maker: Callable[[Account], Awaitable[None]]) -> None:
+        """Have `maker` called before an account's client uses a node of that name that isn't there: it may make it."""
+
+        async def make(service: Service) -> None:
+            if isinstance(service, PersonalService):
+                await maker(service.account)
+
+        self.engine.make_with(node, make)
 
     def set_default(self, node: str, **values: Any) -> None:
         """Have nodes of that name begin with these values of `NodeConfig`, where clients don't say otherwise."""
@@ -127,8 +143,16 @@ class PersonalEventing(Module):
     @hooks.account_loading(after=["roster"])
     async def load(self, account: Account) -> None:
         service = PersonalService(account, self._caps)
-        service.load(await self.engine.store.pubsub.nodes(account.jid.text))
+        owner, store = account.jid.text, self.engine.store
+
+        def read(connection: Any) -> tuple[list[Any], list[Any]]:
+            return store.pubsub.within(connection).nodes(owner), [op(connection, owner) for op, _ in self._also]
+
+        nodes, others = await store.read(read)
+        service.load(nodes)
         account.put(service)
+        for (_, take), found in zip(self._also, others, strict=True):
+            take(account, found)
 
     @hooks.session_available(after=["roster", "offline"])
     def available(self, session: Session) -> None:
@@ -275,6 +299,8 @@ class PersonalEventing(Module):
             raise hidden
         service = account.get(PersonalService)
         try:
+            if service.is_owner(request.sender.bare):
+                await self.engine.prepare(service, _node_of(request.payload))
             return await work(service, request.sender, asked)
         except StanzaError:
             if service.is_known_to(request.sender):
@@ -351,3 +377,9 @@ class PersonalEventing(Module):
         owner, limit = account.jid.text, self.settings.max_items
         ids = await self.engine.read(lambda rows: rows.ids(owner, name, limit=limit))
         return [Item(account.jid, item) for item in ids]
+
+
+def _node_of(asked: PubSub) -> str:
+    """The node that a request uses."""
+    used = asked.publish or asked.items or asked.retract
+    return "" if used is None else used.node
