@@ -105,14 +105,15 @@ class Dispatcher:
     # -- what comes in
 
     def message(self, element: Element, sender: JID) -> Message | None:
-        """Give a message to its handlers, and return what became of it; None where a filter took it."""
-        message: Message | None = Message.received(element, sender, self._entity)
-        fault = element.attrs.get("type") == "error"
-        if self._filters and not fault:
-            message = self._filter_all(cast("Message", message))
-            if message is None:
-                return None
-        assert message is not None
+        """Give a message that came to its handlers, and return what became of it; None where a filter took it."""
+        return self.give(Message.received(element, sender, self._entity))
+
+    def give(self, given: Message) -> Message | None:
+        """The same for one that is made already."""
+        fault = given.element.attrs.get("type") == "error"
+        message = self._filter_all(given) if self._filters and not fault else given
+        if message is None:
+            return None
         if self._by_message and not fault:
             self._by_payload(self._by_message, message)
         for handler in self._messages:
@@ -122,14 +123,18 @@ class Dispatcher:
                 self.run(handler, message)
         return message
 
-    def _filter_all(self, message: Message) -> Message | None:
+    def _filter_all(self, message: Message, done: tuple[Name, ...] = ()) -> Message | None:
+        """What a filter puts in a message's place goes through the other filters too."""
         for child in message.element.children:
             if type(child) is not str:
-                wanting = self._filters.get((child.name, child.ns))  # type: ignore[union-attr]
-                if wanting is not None:
+                name = (child.name, child.ns)  # type: ignore[union-attr]
+                wanting = self._filters.get(name)
+                if wanting is not None and name not in done:
                     changed = self._filter(wanting, message, child)  # type: ignore[arg-type]
+                    if changed is None:
+                        return None
                     if changed is not message:
-                        return changed
+                        return self._filter_all(changed, (*done, name))
         return message
 
     def presence(self, element: Element, sender: JID) -> Presence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final, Literal, TypeVar, overload
@@ -79,6 +80,7 @@ class Entity(Life):
         self._in_session = False
         self._prepared = False
         self._managed: Managed | None = None
+        self._relief: asyncio.Future[None] | None = None
 
     def is_own(self, sender: JID | None) -> bool:
         """Whether what comes from there, or without an address, is the own server's word on the entity's behalf."""
@@ -167,6 +169,26 @@ class Entity(Life):
     def presences(self, wants: Callable[[Presence], bool] | None = None) -> Feed[Presence]:
         """The same for presence."""
         return self._presences.open(wants)
+
+    # -- what was fetched
+
+    def give(self, message: Message) -> None:
+        """Give handlers and readers a message that was fetched somewhere, as if it had come now."""
+        given = self._dispatcher.give(message)
+        if given is not None and self._messages:
+            self._messages.put(given)
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits for handlers and readers that they shouldn't be given more."""
+        return self._waiting > _ENOUGH
+
+    async def catch_breath(self) -> None:
+        """Return when handlers and readers have room for more."""
+        while self.behind:
+            if self._relief is None:
+                self._relief = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._relief)
 
     # -- sending
 
@@ -513,12 +535,18 @@ class Entity(Life):
         link.write(farewell(error))
         self._lost(link, error)
 
+    @property
+    def _waiting(self) -> int:
+        return len(self._dispatcher.workers) + self._messages.longest + self._presences.longest
+
     def _pace(self) -> None:
         """Read on only as fast as handlers and readers go."""
-        link = self._link
+        link, waiting = self._link, self._waiting
+        if self._relief is not None and waiting <= _ENOUGH:
+            self._relief.set_result(None)
+            self._relief = None
         if link is None:
             return
-        waiting = len(self._dispatcher.workers) + self._messages.longest + self._presences.longest
         if waiting > _TOO_MANY:
             self._fail(link, StreamError("policy-violation", "more was sent than this client can take"))
         elif waiting > _ENOUGH and not self._requests:

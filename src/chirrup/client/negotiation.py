@@ -104,6 +104,8 @@ async def open_link(
                 ssl_handshake_timeout=2 * seconds,
             )  # fmt: skip
         return link, _security(link, trust)
+    except NetworkError:
+        raise
     except (OSError, ssl.SSLError) as error:
         raise tls_failure(error, domain, where) from error
     except BaseException:
@@ -113,8 +115,6 @@ async def open_link(
 
 def tls_failure(error: Exception, domain: str, where: str) -> NetworkError:
     """The error for a handshake that failed."""
-    if isinstance(error, NetworkError):
-        return error
     if isinstance(error, ssl.CertificateError):
         return TrustError(f"the certificate of {where} isn't one for {domain}: {error.verify_message}")
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or "it broke off"
@@ -272,6 +272,8 @@ class Negotiation:
                 await link.start_tls(
                     context, server_side=False, seconds=2 * self._seconds, server_hostname=ascii_name(domain)
                 )
+        except NetworkError:
+            raise
         except (OSError, ssl.SSLError) as error:
             raise tls_failure(error, domain, link.where) from error
         self._handle(stream.secured(_security(link, self._trust)))
