@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TABLES: Final = (pubsub_node, pubsub_affiliation, pubsub_subscription, pubsub_item)
 CHUNK: Final = 400
 """How many owners or items one statement names."""
+OVERHEAD: Final = 500
+"""Bytes that an item counts beside those of its payload, so that many empty ones aren't free."""
 
 _PUT_NODE: Final = text(
     "INSERT INTO pubsub_node (owner, node, config, created) VALUES (:owner, :node, :config, :created) "
@@ -228,8 +230,8 @@ class PubSubRows:
         return [one for node in nodes for one in self.items(owner, node, limit=1, newest=True)]
 
     def size(self, owner: str) -> int:
-        """Bytes of the payloads of all its items."""
-        query = select(func.coalesce(func.sum(_columns.size), 0)).where(_columns.owner == owner)
+        """Bytes of the payloads of all its items, with `OVERHEAD` for each item."""
+        query = select(func.coalesce(func.sum(_columns.size + OVERHEAD), 0)).where(_columns.owner == owner)
         return int(self._connection.execute(query).scalar_one())
 
     def forget(self, owner: str) -> None:

@@ -146,9 +146,21 @@ async def test_bookmarks_from_before_that_a_new_one_is_added_to(people: Any, tmp
 
 
 async def test_too_many(people: Any) -> None:
-    async with serve({"modules": {"pubsub": {"max_bytes": 1000}}}) as server:
+    async with serve({"modules": {"pubsub": {"max_bytes": 1000}, "bookmarks": {"max_at_once": 1}}}) as server:
         juliet = await server.client("juliet")
-        storage = parse_element(f"<storage xmlns='{OLD}'>{old(PLAY, 'x' * 1000)}</storage>")
-        query = Element("query", "jabber:iq:private", storage)
-        answer = await juliet.ask(Element("iq", CLIENT, query, type="set"))
-        assert people.condition(answer) == "resource-constraint"
+        for inside, error in (
+            (old(PLAY, "x" * 1000), "resource-constraint"),
+            (old(PLAY) + old(ORCHARD), "policy-violation"),
+        ):
+            query = Element("query", "jabber:iq:private", parse_element(f"<storage xmlns='{OLD}'>{inside}</storage>"))
+            answer = await juliet.ask(Element("iq", CLIENT, query, type="set"))
+            assert people.condition(answer) == error
+
+
+async def test_bookmarks_from_before_that_are_too_many_stay_where_they_are(people: Any, tmp_path: Path) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        await private(await server.client("juliet"), old(PLAY) + old(ORCHARD))
+    async with serve({"modules": {"bookmarks": {"max_at_once": 1}}}, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        assert len(await private(juliet)) == 2

@@ -157,7 +157,7 @@ async def test_a_node_that_refuses_what_is_too_many(people: Any) -> None:
 
 
 async def test_limits(people: Any) -> None:
-    limits = {"max_nodes": 2, "max_items": 3, "max_item_bytes": 1000, "max_bytes": 2000}
+    limits = {"max_nodes": 2, "max_items": 3, "max_item_bytes": 1000, "max_bytes": 4000}
     async with serve({"modules": {"pubsub": limits}}) as server:
         juliet = await server.client("juliet")
         assert await people.publish(juliet, "a", "1", "x" * 1000) == "not-acceptable payload-too-big"

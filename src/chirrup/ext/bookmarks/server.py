@@ -7,6 +7,8 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
+from pydantic import Field
+
 from chirrup.core.errors import AddressError, PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
@@ -18,10 +20,17 @@ from chirrup.ext.private_storage.server import PrivateStorage
 from chirrup.ext.pubsub.engine import Change
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.server import PersonalEventing
-from chirrup.server.module import Account, Module, Xep
+from chirrup.server.module import Account, Module, Settings, Xep
 
 _CURRENT: Final = "current"
 """The id of the one item of the old node."""
+
+
+class BookmarksSettings(Settings):
+    """What old clients may keep."""
+
+    max_at_once: int = Field(default=500, ge=1)
+    """Bookmarks in one element, as clients of XEP-0048 send them; with more it is refused."""
 
 
 class Bookmarks(Module):
@@ -31,6 +40,8 @@ class Bookmarks(Module):
     xeps = (Xep(402, "1.2.0"), Xep(48, "1.2"))
     account_features = (f"{NS}#compat", f"{NS}#compat-pep")
     needs_accounts = True
+    Settings = BookmarksSettings
+    settings: BookmarksSettings
 
     async def start(self) -> None:
         self._pubsub = self.need(PersonalEventing)
@@ -48,8 +59,13 @@ class Bookmarks(Module):
         """Take over the bookmarks that an account had in private storage before it had any here."""
         if self._pubsub.config(account, NS) is None:
             kept = await self._private.read(account.jid, "storage", OLD)
-            if kept is not None and kept.child("conference", OLD) is not None and await self._take(account, kept):
-                await self._collate(account)
+            if kept is None or kept.child("conference", OLD) is None:
+                return
+            try:
+                if await self._take(account, kept):
+                    await self._collate(account)
+            except StanzaError as error:  # they stay where they are
+                self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
 
     # -- private storage
 
@@ -57,6 +73,8 @@ class Bookmarks(Module):
         """All bookmarks, and what else was kept with them."""
         await self._take_over(account)
         kept = await self._private.read(account.jid, "storage", OLD)
+        if kept is not None and kept.child("conference", OLD) is not None:
+            return kept  # which couldn't be taken over
         others = Storage.parse(kept).others if kept is not None else ()
         return Storage(tuple(await self._old(account)), others).to_element()
 
@@ -111,6 +129,8 @@ class Bookmarks(Module):
             storage = Storage.parse(element)
         except PayloadError as error:
             raise StanzaError("bad-request", str(error)) from None
+        if len(storage.conferences) > self.settings.max_at_once:
+            raise StanzaError("policy-violation", f"there may be {self.settings.max_at_once} bookmarks")
         before = await self._items(account)
         after = {room: (old, before.get(room)) for old in storage.conferences if (room := _room(old.jid))}
         changed = {

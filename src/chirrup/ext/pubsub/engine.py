@@ -38,8 +38,8 @@ class Limits(Settings):
     """Items of one node: what "max" stands for in its configuration."""
     max_item_bytes: int = Field(default=200_000, ge=100, le=250_000)
     """Bytes of one item's payload."""
-    max_bytes: int = Field(default=20_000_000, ge=1000)
-    """Bytes of the payloads of all items of one account."""
+    max_bytes: int = Field(default=10_000_000, ge=1000)
+    """Bytes of the payloads of all items of one account; each item counts 500 more."""
     max_subscribers: int = Field(default=500, ge=0)
     """Subscriptions and affiliations of one node, each; contacts who are told because they share presence don't
     count."""
