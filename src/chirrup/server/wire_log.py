@@ -14,7 +14,8 @@ from structlog.stdlib import BoundLogger
 from chirrup.server.logs import WIRE, get_logger
 
 _MASKED: Final = (
-    b"auth|response|challenge|success|initial-response|additional-data|continue|task-data|password|digest|token|hashed-token"
+    b"auth|response|challenge|success|initial-response|additional-data|continue|task-data"
+    b"|password|digest|token|hashed-token"
 )
 _OPENING: Final = re.compile(rb"<((?:[^\s<>/!?:]+:)?(?:" + _MASKED + rb"))(?:\s[^<>]*)?(?<!/)>")
 _LONGEST_TAG: Final = 4096
