@@ -326,6 +326,22 @@ async def test_what_is_too_large_is_not_sent() -> None:
         await alice.settle()
 
 
+@pytest.mark.parametrize("text", ["x" * 300_000, "\0"])
+async def test_an_answer_that_can_not_be_sent(text: str) -> None:
+    """Whoever asked is told so, and the connection stands."""
+    async with serve() as server, await server.sdk("alice") as alice, await server.sdk("bob") as bob:
+
+        @bob.on_request(Note)
+        def at_once(request: Request[Note]) -> Note:
+            return Note(text)
+
+        await bob.send(Presence(alice.jid))
+        await bob.settle()
+        with pytest.raises(StanzaError, match="internal-server-error"):
+            await alice.request(Note("?"), to=bob.jid)
+        await bob.settle()
+
+
 async def test_sending_waits_for_room(liar: Liar) -> None:
     """What a peer doesn't take isn't heaped up."""
 

@@ -9,7 +9,7 @@ import pytest
 from tests.plugins.liar import Liar, Peer
 
 from chirrup import Client, Message, StreamError
-from chirrup.client import entity
+from chirrup.client import session
 from chirrup.ext.version.payloads import Version
 
 TIMEOUT = 20
@@ -68,7 +68,7 @@ async def test_handlers_that_are_slow(liar: Liar) -> None:
         held = most
         gate.set()
         await last.wait()
-    assert held < entity._ENOUGH + 2000  # what had come in one piece
+    assert held < session._ENOUGH + 2000  # what had come in one piece
     await client.close()
 
 
@@ -92,7 +92,7 @@ async def test_readers_that_are_slow(liar: Liar) -> None:
 
 async def test_an_answer_gets_through(liar: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
     """Handlers that wait for an answer don't wait for ever, just because so many of them do."""
-    monkeypatch.setattr(entity, "_ENOUGH", 10)
+    monkeypatch.setattr(session, "_ENOUGH", 10)
 
     async def script(peer: Peer) -> None:
         await peer.log_in()
@@ -120,8 +120,8 @@ async def test_an_answer_gets_through(liar: Liar, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_flood_while_an_answer_is_awaited(liar: Liar, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entity, "_ENOUGH", 100)
-    monkeypatch.setattr(entity, "_TOO_MANY", 1000)
+    monkeypatch.setattr(session, "_ENOUGH", 100)
+    monkeypatch.setattr(session, "_TOO_MANY", 1000)
 
     async def script(peer: Peer) -> None:
         await peer.log_in()

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from chirrup.client import defaults
-from chirrup.client.entity import KEEPALIVE, Entity
+from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature
 from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
 from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_nonce, open_link
+from chirrup.client.session import KEEPALIVE
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import NetworkError, StreamError
 from chirrup.core.features import Token, UserAgent, resume

@@ -17,11 +17,12 @@ from contextlib import suppress
 from typing import Final
 
 from chirrup.client import defaults
-from chirrup.client.entity import KEEPALIVE, Entity
+from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, Identity
 from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
 from chirrup.client.negotiation import Negotiated, open_link
+from chirrup.client.session import KEEPALIVE
 from chirrup.client.stanzas import Message
 from chirrup.client.states import ConnectionState
 from chirrup.core.component import ClientHandshake

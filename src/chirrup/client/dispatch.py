@@ -114,6 +114,8 @@ class Dispatcher:
         message = self._filter_all(given) if self._filters and not fault else given
         if message is None:
             return None
+        if message is not given:
+            fault = message.element.attrs.get("type") == "error"
         if self._by_message and not fault:
             self._by_payload(self._by_message, message)
         for handler in self._messages:
