@@ -89,8 +89,9 @@ async def test_private_storage_changes_what_has_changed(people: Any, friends: An
         found = await get(people, juliet)
         assert found.keys() == {PLAY, "street@conference.localhost"}
         assert (found[PLAY].name, found[PLAY].autojoin, found[PLAY].nick) == ("The Play", True, "JC")
-        assert found[PLAY].extensions is not None  # which the old client knew nothing of
-        assert len(found[PLAY].extensions.elements) == 1
+        kept = found[PLAY].extensions  # which the old client knew nothing of
+        assert kept is not None
+        assert len(kept.elements) == 1
         assert URL in await private(juliet)
         await private(juliet, changed + old("street@conference.localhost") + URL)  # the same again
         assert await people.told(juliet) == []
