@@ -23,7 +23,7 @@ from bench import client as generator
 from bench.peers.chirrup import CHIRRUP
 from chirrup.net import certificates
 
-LIBRARIES: Final = Path(__file__).with_name("libraries")
+ROOT: Final = Path(__file__).parents[1]
 WARM_UP: Final = 5
 PACE: Final = 50
 """Messages on their way at a time."""
@@ -33,7 +33,7 @@ _LONGEST: Final = 300
 async def run(python: str, library: str, port: int, mode: str, count: int) -> dict[str, Any]:
     """One library at one task, from the start of its process to its end."""
     process = await asyncio.create_subprocess_exec(
-        python, str(LIBRARIES / f"with_{library}.py"), str(port), mode, str(count),
+        python, "-m", f"bench.libraries.with_{library}", str(port), mode, str(count), cwd=ROOT,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdin is not None and process.stdout is not None

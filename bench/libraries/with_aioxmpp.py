@@ -1,14 +1,18 @@
 """aioxmpp."""
 
+from __future__ import annotations
+
 import asyncio
+from typing import Any
 
 import aioxmpp
 import aioxmpp.connector
 import aioxmpp.dispatcher
-import common
+
+from bench.libraries import common
 
 
-async def connect(number, port):
+async def connect(number: int, port: int) -> Any:
     made = aioxmpp.PresenceManagedClient(
         aioxmpp.JID.fromstr(f"user{number}@localhost/bench"),
         aioxmpp.make_security_layer(common.PASSWORD, no_verify=True),
@@ -20,15 +24,15 @@ async def connect(number, port):
     return made
 
 
-async def main():
+async def main() -> None:
     port, mode, count = common.arguments()
     if mode == "idle":
         await common.idle(lambda number: connect(number, port), count)
         return
     echo, left = await connect(0, port), count
-    done = asyncio.get_running_loop().create_future()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def answer(message):
+    def answer(message: Any) -> None:
         nonlocal left
         if not message.body:
             return
@@ -43,4 +47,5 @@ async def main():
     await common.measure(done)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,22 +1,23 @@
 """Chirrup's client."""
 
+from __future__ import annotations
+
 import asyncio
 
-import common
+from bench.libraries import common
+from chirrup import Client, Message
 
-from chirrup import Client
 
-
-def client(number, port, **options):
+def client(number: int, port: int) -> Client:
     jid = f"user{number}@localhost/bench"
-    return Client(jid, common.PASSWORD, host="127.0.0.1", port=port, verify=False, **options)
+    return Client(jid, common.PASSWORD, host="127.0.0.1", port=port, verify=False)
 
 
-async def main():
+async def main() -> None:
     port, mode, count = common.arguments()
     if mode == "idle":
 
-        async def log_in(number):
+        async def log_in(number: int) -> Client:
             made = client(number, port)
             await made.connect()
             return made
@@ -24,10 +25,10 @@ async def main():
         await common.idle(log_in, count)
         return
     echo, left = client(0, port), count
-    done = asyncio.get_running_loop().create_future()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @echo.on_message
-    async def answer(message):
+    async def answer(message: Message) -> None:
         nonlocal left
         await message.reply(message.body)
         left -= 1
@@ -38,4 +39,5 @@ async def main():
     await common.measure(done)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,23 +1,27 @@
 """slixmpp."""
 
+from __future__ import annotations
+
 import asyncio
 import ssl
+from typing import Any
 
-import common
 import slixmpp
 
+from bench.libraries import common
 
-def client(number):
+
+def client(number: int) -> slixmpp.ClientXMPP:
     made = slixmpp.ClientXMPP(f"user{number}@localhost/bench", common.PASSWORD)
     made.ssl_context.check_hostname = False
     made.ssl_context.verify_mode = ssl.CERT_NONE
     return made
 
 
-async def connect(made, port):
-    online = asyncio.get_running_loop().create_future()
+async def connect(made: slixmpp.ClientXMPP, port: int) -> None:
+    online: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def started(_):
+    def started(_: Any) -> None:
         made.send_presence()
         online.set_result(None)
 
@@ -26,11 +30,11 @@ async def connect(made, port):
     await online
 
 
-async def main():
+async def main() -> None:
     port, mode, count = common.arguments()
     if mode == "idle":
 
-        async def log_in(number):
+        async def log_in(number: int) -> slixmpp.ClientXMPP:
             made = client(number)
             await connect(made, port)
             return made
@@ -38,9 +42,9 @@ async def main():
         await common.idle(log_in, count)
         return
     echo, left = client(0), count
-    done = asyncio.get_running_loop().create_future()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def answer(message):
+    async def answer(message: Any) -> None:
         nonlocal left
         if message["type"] in ("chat", "normal"):
             message.reply(message["body"]).send()
@@ -53,4 +57,5 @@ async def main():
     await common.measure(done)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
