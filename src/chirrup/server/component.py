@@ -67,6 +67,7 @@ class Component:
         """The component is there: it gets what waited for it."""
         self.connection = connection
         self._stop_waiting()
+        self._tell("component_connected")
         for stanza, _ in self._waiting:
             connection.write(stanza.to_bytes())
         self._waiting.clear()
@@ -75,6 +76,7 @@ class Component:
         """The component is gone; it has a while to come back."""
         if self.connection is connection:
             self.connection = None
+            self._tell("component_disconnected")
             if self.config.queue_seconds:
                 self._timer = self._server.clock.call_later(self.config.queue_seconds, self.give_up)
 
@@ -83,6 +85,16 @@ class Component:
         self._stop_waiting()
         while self._waiting:
             _refuse(*self._waiting.popleft())
+
+    def _tell(self, hook: str) -> None:
+        """Tell the modules of every host."""
+        jid = JID.parse(self.domain)
+        for host in self._server.hosts.values():
+            for handler in getattr(host.hooks, hook):
+                try:
+                    handler(jid)
+                except Exception:
+                    host.log.exception("a module failed at a component's coming or going", component=self.domain)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:

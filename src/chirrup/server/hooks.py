@@ -25,6 +25,7 @@ from chirrup.core.errors import ChirrupError
 
 if TYPE_CHECKING:
     from chirrup.core.jid import JID
+    from chirrup.core.payload import Payload
     from chirrup.core.xml import Element
     from chirrup.server.account import Account
     from chirrup.server.session import Origin, Session
@@ -69,6 +70,16 @@ class Hook(Generic[P, R]):
         return f"hooks.{self.name}"
 
 
+# -- components
+
+component_connected: Final[Hook[[JID], None]] = Hook(
+    "component_connected",
+    "An external component has connected (XEP-0114): its domain. What is sent to it now comes before what waited.",
+)
+component_disconnected: Final[Hook[[JID], None]] = Hook(
+    "component_disconnected", "An external component has lost its connection: its domain."
+)
+
 # -- accounts and sessions
 
 account_loading: Final[Hook[[Account], Awaitable[None]]] = Hook(
@@ -79,6 +90,9 @@ address_reported: Final[Hook[[Account, JID, Element], None]] = Hook(
 )
 account_removed: Final[Hook[[Account], Awaitable[None] | None]] = Hook(
     "account_removed", "An account is about to be removed, its data still there: tell others. async"
+)
+roster_changed: Final[Hook[[Account, Payload], None]] = Hook(
+    "roster_changed", "An item of an account's roster is new, another or gone: the <query/> that tells of it."
 )
 session_bound: Final[Hook[[Session], None]] = Hook("session_bound", "A client has bound a resource.")
 session_told: Final[Hook[[Session], Element | None]] = Hook(
@@ -124,6 +138,14 @@ subscription_out: Final[Hook[[Session, Element, JID], Verdict | Awaitable[None]]
 )
 iq_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("iq_out", "A client sends an IQ to another entity.")
 
+# -- what arrives for the host itself
+
+host_message: Final[Hook[[Element, JID, Origin], Verdict | Awaitable[None]]] = Hook(
+    "host_message",
+    "A message arrives for the host's own address: the sender. An awaitable is `True`, with something that the "
+    "sender's next stanza waits for. One that nobody deals with is refused.",
+)
+
 # -- what arrives for a local account, before it is delivered
 
 message_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
@@ -150,6 +172,11 @@ presence_arrived: Final[Hook[[Account, Element, JID, JID], None]] = Hook(
     "presence_arrived",
     "Available or unavailable presence is delivered to an account: of people elsewhere, or directed; addressee and "
     "sender. What contacts on this host broadcast isn't among it.",
+)
+presence_unseen: Final[Hook[[Element, JID, JID], Awaitable[None] | None]] = Hook(
+    "presence_unseen",
+    "Available or unavailable presence for a localpart whose account isn't in memory, or doesn't exist; addressee and "
+    "sender. An awaitable is something that the sender's next stanza waits for.",
 )
 subscription_in: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
     "subscription_in", "subscribe, subscribed, unsubscribe or unsubscribed for an account; the sender's bare JID."

@@ -222,10 +222,17 @@ class Host:
         account = self.accounts.get(to.local)
         if account is None:
             if stanza.name == "presence" and stanza.attrs.get("type") in (None, "unavailable"):
-                return None  # nobody is there to see it
+                return self._unseen(stanza, to, sender)
             return self._receive_later(stanza, to, sender, origin)
         self._deliver(account, stanza, to, sender, origin)
         return None
+
+    def _unseen(self, stanza: Element, to: JID, sender: JID) -> Awaitable[None] | None:
+        """Presence that no session is there to see."""
+        handlers = self.hooks.presence_unseen
+        if not handlers:
+            return None
+        return _all([found for handler in handlers if (found := handler(stanza, to, sender)) is not None])
 
     async def _receive_later(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
         account = await self.load(to.local)
@@ -250,6 +257,10 @@ class Host:
         """A stanza for the domain itself (RFC 6121 §8.4 leaves its presence and messages to us)."""
         if stanza.name == "iq" and not to.resource:
             return self.iq.receive(stanza, to, sender, origin)
+        if stanza.name == "message":
+            for handler in self.hooks.host_message:
+                if dealt := handler(stanza, sender, origin):
+                    return None if dealt is True else dealt
         if stanza.name != "presence":
             bounce(stanza, origin, StanzaError("service-unavailable"))
         return None
@@ -286,6 +297,11 @@ class HostOrigin:
                 self._host.log.error("a stanza could not be stored", reason=str(error), to=stanza.get("to"))
 
         stored.add_done_callback(settled)
+
+
+async def _all(waiting: list[Awaitable[None]]) -> None:
+    for each in waiting:
+        await each
 
 
 def _no_second_resource(request: Request[Element]) -> None:

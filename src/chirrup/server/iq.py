@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from chirrup.server.session import Origin, Session
 
 Handler = Callable[[Request[Any]], Any]
+Delegate = Callable[[Element, JID, JID, "Origin"], bool]
+"""Is given an IQ get or set with its addressee, sender and origin, to answer it by and by; False leaves it to the
+modules."""
 
 
 class IQs:
@@ -32,6 +35,8 @@ class IQs:
         self._handlers: dict[tuple[str, str, str, Addressee], tuple[Handler, IQMark]] = {}
         self._early: frozenset[str] | None = None
         self._asked: dict[str, tuple[JID, asyncio.Future[Element]]] = {}
+        self.delegated: dict[str, Delegate] = {}
+        """Who answers instead of the modules here, by the namespace of the payload (XEP-0355)."""
 
     # -- registration
 
@@ -73,6 +78,9 @@ class IQs:
         payload = stanza.first
         if payload is None:
             bounce(stanza, origin, StanzaError("bad-request", "an IQ has a payload"))
+            return None
+        delegate = self.delegated.get(payload.ns) if self.delegated else None
+        if delegate is not None and delegate(stanza, to, sender, origin):
             return None
         found = self._find(kind, payload, to, sender)
         if found is None:
@@ -149,28 +157,69 @@ class IQs:
     # -- what the host asks
 
     def ask(
-        self, to: JID, payload: Element, *, kind: str = "get", sender: JID | None = None
+        self, to: JID, payload: Element, *, kind: str = "get", sender: JID | None = None, for_: JID | None = None
     ) -> asyncio.Future[Element]:
         """Send an IQ; the future gets the result stanza, or the StanzaError that came instead.
 
-        Cancel it when the answer is no longer wanted. Only `to` itself can answer."""
+        Cancel it when the answer is no longer wanted. Only `to` itself can answer, or this server in its place. `for_`
+        is who wants to know, where that isn't the host or the sender."""
         identifier = secrets.token_urlsafe(12)
         future: asyncio.Future[Element] = asyncio.get_running_loop().create_future()
         self._asked[identifier] = (to, future)
         future.add_done_callback(lambda _: self._asked.pop(identifier, None))
         source = sender or self._host.jid
         stanza = Element("iq", CLIENT, payload, type=kind, id=identifier, to=to, from_=source)
-        self._host.send(stanza)
+        origin = Asker(future, for_)
+        try:
+            waiting = self._host.router.route(stanza, to, source, origin)
+        except StanzaError as error:
+            origin.refused(error)
+        else:
+            if waiting is not None:
+                self._host.server.spawn(origin.wait(waiting))
         return future
 
     def _answered(self, stanza: Element, sender: JID) -> None:
         expected = self._asked.get(stanza.attrs.get("id", ""))
-        if expected is None or expected[0] != sender or expected[1].done():
-            return
-        if stanza.attrs["type"] == "result":
-            expected[1].set_result(stanza)
-        else:
-            expected[1].set_exception(read_error(stanza))
+        if expected is not None and expected[0] == sender:
+            settle(expected[1], stanza)
+
+
+class Asker:
+    """The origin of an IQ that the host asks: what this server itself answers is an answer too."""
+
+    def __init__(self, future: asyncio.Future[Element], for_: JID | None) -> None:
+        self.for_ = for_
+        """Who wants to know, where that is neither the host nor the sender."""
+        self._future = future
+
+    def answer(self, stanza: Element) -> None:
+        settle(self._future, stanza)
+
+    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
+        """Handlers of IQs wait for the store themselves."""
+
+    def refused(self, error: StanzaError) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    async def wait(self, waiting: Awaitable[None]) -> None:
+        try:
+            await waiting
+        except Exception as error:
+            self.refused(error if isinstance(error, StanzaError) else StanzaError("internal-server-error"))
+            if not isinstance(error, StanzaError):
+                raise
+
+
+def settle(future: asyncio.Future[Element], answer: Element) -> None:
+    """Give the future an answer: a result, or the error that it carries. Only the first one counts."""
+    if future.done():
+        return
+    if answer.attrs["type"] == "result":
+        future.set_result(answer)
+    else:
+        future.set_exception(read_error(answer))
 
 
 def parse_payload(mark: IQMark, payload: Element) -> Payload | Element:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
+Amend = Callable[[Addressee, Info], Info]
+"""Is given what would be told of the host (`HOST`) or of accounts, and returns what is."""
 TellInfo = Callable[[Request[Info]], Info | None]
 """Tells about a node, if it is one of its own; decides who may know, and raises StanzaError."""
 TellItems = Callable[[Request[Items]], Iterable[Item] | Awaitable[Iterable[Item] | None] | None]
@@ -53,6 +55,7 @@ class Disco(Module):
         self._forms: list[Element] = []
         self._items = [Item(JID(jid), name or None) for jid, name in self.settings.services.items()]
         self._compiled: dict[bool, Info] = {}
+        self._amend: list[Amend] = []
         self._tell_info: dict[bool, list[TellInfo]] = {False: [], True: []}  # of the host, and of accounts
         self._tell_items: dict[bool, list[TellItems]] = {False: [], True: []}
 
@@ -102,6 +105,22 @@ class Disco(Module):
 
         return undo
 
+    def amend(self, change: Amend) -> Callable[[], None]:
+        """Let another module change what is told of the host and of accounts; what is returned ends that. `changed` is
+        to be called whenever it would say something else than before."""
+        self._amend.append(change)
+        self.changed()
+
+        def undo() -> None:
+            self._amend.remove(change)
+            self.changed()
+
+        return undo
+
+    def changed(self) -> None:
+        """Make up anew what is told, from the next question on."""
+        self._compiled.clear()
+
     # -- what is told
 
     def info(self, addressee: Addressee) -> Info:
@@ -109,7 +128,10 @@ class Disco(Module):
         account = addressee is not Addressee.HOST
         found = self._compiled.get(account)
         if found is None:
-            found = self._compiled[account] = self._account_info() if account else self._host_info()
+            found = self._account_info() if account else self._host_info()
+            for change in self._amend:
+                found = change(addressee, found)
+            self._compiled[account] = found
         return found
 
     def _host_info(self) -> Info:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
@@ -33,8 +33,15 @@ from chirrup.server.module import (
     iq_set,
 )
 
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
+
 _WHOSE: Final = (Addressee.OWN, Addressee.ACCOUNT)
 """Rosters of others are refused, but with the error that RFC 6121 §2.3.3 names."""
+
+
+Steward = Callable[[JID, str], bool]
+"""Whether that sender may "get" or "set" the rosters of others; a StanzaError says what is missing."""
 
 
 class RosterSettings(Settings):
@@ -65,6 +72,15 @@ class Rosters(Module):
     features = (NS,)
     Settings = RosterSettings
     settings: RosterSettings
+
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
+        self._stewards: list[Steward] = []
+
+    def let(self, steward: Steward) -> Callable[[], None]:
+        """Let others than an account's owner get and set its roster; what is returned ends that."""
+        self._stewards.append(steward)
+        return lambda: self._stewards.remove(steward)
 
     def stream_features(self, *, logged_in: bool, secure: bool) -> Iterable[Element]:
         return (Element("ver", VERSIONS), Element("sub", PRE_APPROVAL)) if logged_in else ()
@@ -118,7 +134,7 @@ class Rosters(Module):
 
     @iq_get(Query, to=_WHOSE, even_missing=True)
     async def get(self, request: Request[Query]) -> Query | None:
-        account = _own(request)
+        account = self._account(request, "get")
         if request.payload.items:
             raise StanzaError("bad-request", "a roster get has no items")
         if self.host.store.pending:  # else the session's answers might be held up, and pushes come before this one
@@ -130,7 +146,7 @@ class Rosters(Module):
 
     @iq_set(Query, to=_WHOSE, even_missing=True)
     async def set(self, request: Request[Query]) -> None:
-        account = _own(request)
+        account = self._account(request, "set")
         if len(request.payload.items) != 1:
             raise StanzaError("bad-request", "a roster set has exactly one item")
         item = request.payload.items[0]
@@ -145,6 +161,17 @@ class Rosters(Module):
         stored = self._change(account, replace(contact, name=item.name, groups=item.groups, listed=True))
         self._push(account, item.jid)
         await stored
+
+    def _account(self, request: Request[Query], kind: str) -> Account:
+        """Whose roster it is. StanzaError for those whose affair it isn't."""
+        account, sender = request.account, request.sender
+        if account is not None and sender.bare == account.jid:
+            return account
+        if any([steward(sender, kind) for steward in self._stewards]):
+            if account is None:
+                raise StanzaError("item-not-found", "there is no such account")
+            return account
+        raise StanzaError("forbidden", "a roster is its owner's affair")
 
     async def _take_out(self, account: Account, contact: Contact) -> None:
         stored = self._change(account, Contact(contact.jid))
@@ -321,9 +348,12 @@ class Rosters(Module):
         """Send an item as it is now to every interested session (§2.1.6)."""
         roster = account.get(Roster)
         item = roster.get(jid).item or Item(jid, subscription="remove")
-        query = Query(roster.version, (item,)).to_element()
+        told = Query(roster.version, (item,))
+        query = told.to_element()
         for session in interested(account):
             session.send(Element("iq", CLIENT, query, type="set", id=secrets.token_urlsafe(12), to=session.jid))
+        for handler in self.host.hooks.roster_changed:
+            handler(account, told)
 
     def _tell(self, account: Account, before: Contact, after: Contact, *, again: bool = False) -> None:
         """Tell other modules of a change, if it is one."""
@@ -360,10 +390,6 @@ def interested(account: Account) -> list[Session]:
     return [session for session in account.sessions.values() if Interested in session.data]
 
 
-def _own(request: Request[Query]) -> Account:
-    if request.account is None or request.sender.bare != request.account.jid:
-        raise StanzaError("forbidden", "a roster is its owner's affair")
-    return request.account
 
 
 def _presence(kind: str, sender: JID, to: JID, identifier: str | None) -> Element:
