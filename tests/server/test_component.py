@@ -173,6 +173,7 @@ async def test_what_a_component_may_not_say(sent: str, condition: str) -> None:
         peer = await Peer.connect(server)
         peer.send(sent + ("" if sent.endswith(">") else "<>"))
         assert await peer.error() == condition
+        peer.writer.write_eof()  # which the server waits for a while
         await peer.closed()
         await alice.settle()
         assert not alice.received, "nothing of it came through"
