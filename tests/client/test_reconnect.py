@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from tests.plugins.liar import Liar, Peer
+from tests.plugins.liar import BIND, Liar, Peer
 
 from chirrup import Client, ConnectionState, Message, NetworkError, StreamError
 from chirrup.client import backoff
@@ -175,7 +175,7 @@ async def test_it_comes_back_where_the_server_wants_it(liar: Liar) -> None:
 
 
 async def test_a_connection_that_is_lost_while_the_session_is_set_up(liar: Liar) -> None:
-    """What was begun there isn't gone on with: the next session is a new one."""
+    """It is gone on with, so that nothing that was sent in it is sent twice, and is set up anew."""
 
     async def leave(peer: Peer) -> None:
         await peer.log_in(f"<sm xmlns='{SM}'/>")
@@ -186,9 +186,13 @@ async def test_a_connection_that_is_lost_while_the_session_is_set_up(liar: Liar)
         peer.drop()
 
     async def stay(peer: Peer) -> None:
-        await peer.log_in(f"<sm xmlns='{SM}'/>")
-        assert (await peer.read()).name == "enable"
+        await peer.authenticate()
+        peer.features(BIND, f"<sm xmlns='{SM}'/>")
+        resume = await peer.read()
+        assert (resume.name, resume.get("previd")) == ("resume", "s")
+        peer.send(f"<resumed xmlns='{SM}' previd='s' h='1'/>")
         iq = await peer.read()
+        assert iq.name == "iq"
         peer.send(f"<iq type='result' id='{iq.get('id')}'><query xmlns='jabber:iq:roster'/></iq>")
         await peer.end()
 
@@ -200,8 +204,26 @@ async def test_a_connection_that_is_lost_while_the_session_is_set_up(liar: Liar)
     liar.clock.advance(2)
     async with asyncio.timeout(TIMEOUT):
         await connecting
+    assert not client.change.resumed
     assert client.need(Diary).days == ["bound", "ended", "bound", "ready"]
     await client.close()
+
+
+async def test_later_messages_do_not_overtake_those_that_are_sent_again() -> None:
+    async with serve() as server, await server.sdk("bob") as bob:
+        alice, clock = await online(server, "alice")
+        assert alice._managed is not None
+        heard = bob.messages()
+        cut(alice)
+        for number in range(3):
+            alice._managed.management.ledger.add(Message("bob@localhost", str(number)).element.to_bytes(), 0)
+        alice._managed.management.id = "what nobody knows"
+        later = asyncio.create_task(alice.send(Message("bob@localhost", "3")))
+        await pass_time(clock, alice)
+        async with asyncio.timeout(TIMEOUT):
+            await later
+            assert [(await anext(heard)).body for _ in range(4)] == ["0", "1", "2", "3"]
+        await alice.close()
 
 
 async def test_another_client_takes_the_resource() -> None:

@@ -93,6 +93,9 @@ class Session(Life):
                 managed.send_again(link)
             else:
                 managed.begin(link)
+                for octets in managed.lost_messages():  # before anybody sends a later one
+                    link.write(octets)
+                    managed.sent(octets)
         if negotiated.leftover:
             self.link_received(link, negotiated.leftover)
         link.belong(self)
@@ -102,9 +105,9 @@ class Session(Life):
         if resumed and self._prepared:
             for feature in self.features:
                 feature.session_resumed()
-        else:
-            await self._prepare()
-        return resumed
+            return True
+        await self._prepare()
+        return False
 
     async def _prepare(self) -> None:
         """Let the features set up a new session."""
@@ -113,11 +116,6 @@ class Session(Life):
         for feature in self.features:
             await self._start(feature.session_ready)
         self._prepared = True
-        link = self._link
-        if self._managed is not None and link is not None:
-            for octets in self._managed.lost_messages():
-                link.write(octets)
-                self._managed.sent(octets)
 
     async def _start(self, method: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -134,8 +132,7 @@ class Session(Life):
         if self._managed is not None:
             self._managed.lost_link()
             if self._managed.may_resume and self._prepared:
-                return
-            self._managed.management.ended()  # a session that features hadn't set up yet is none to come back to
+                return  # else it is gone on with for what was sent in it, and set up anew
         self._end_session(reason)
 
     def _end_session(self, reason: Exception | None) -> None:
