@@ -1,0 +1,66 @@
+"""Nothing is lost, nothing comes twice, and the order is the archive's, on a network that does what networks do.
+
+Twenty people with two devices each chat through a proxy that cuts, delays, repeats and truncates their connections at
+random. Their clients resume where they can, and else begin a new session and fetch what they missed from the archive,
+as chat programs do. CHIRRUP_FAULT_CUTS sets how many connections are cut, CHIRRUP_FAULT_SEED repeats what chance chose.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+from tests.plugins.devices import Town
+from tests.plugins.programs import ServerProcess
+from tests.plugins.proxy import Proxy
+
+CUTS = int(os.environ.get("CHIRRUP_FAULT_CUTS", "60"))
+"""A connection that is lost once a minute: 40 devices lose 2,400 in an hour."""
+PEOPLE = 20
+PAUSE = 1.0
+"""Seconds between messages of a device."""
+RESUMPTION = 2
+SETTINGS = f"""
+limits.resumption_seconds = {RESUMPTION}
+limits.acknowledgement_seconds = 5
+limits.bytes_per_second = 1_000_000_000
+limits.burst_bytes = 1_000_000_000
+"""
+
+
+@pytest.mark.timeout(120 + CUTS)
+async def test_every_device_has_what_the_archive_has(
+    server_process: Callable[..., ServerProcess], choose: random.Random
+) -> None:
+    server = server_process(plaintext=True, extra=SETTINGS)
+    server.start()
+    names = [f"person{number}" for number in range(PEOPLE)]
+    server.add_accounts(*names)
+    async with Proxy(lambda: server.port, choose, outage=2 * RESUMPTION) as proxy:
+        town = Town(proxy, choose, names)
+        await town.come()
+        try:
+            town.chat(PAUSE)
+            await proxy.storm(CUTS)
+            town.fall_silent()
+            assert not town.offline
+            await town.settle()
+            print(town.summary(), dict(proxy.faults))
+            check(town, await town.archives())
+        finally:
+            await town.leave()
+    replayed = "not the nonce that was sent"  # a log-in whose octets came a second time
+    assert [line for line in server.complaints if replayed not in line] == []
+
+
+def check(town: Town, archives: dict[str, list[str]]) -> None:
+    assert not town.missing(archives)
+    for device in town.devices:
+        archive = archives[device.account]
+        history = device.history
+        assert device.own(archive) == [f"{device.name} {number}" for number in range(device.sent)]
+        assert device.heard(history.shown.values()) == device.heard(archive)
+        assert not history.nameless
+        assert not history.errors
