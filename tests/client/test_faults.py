@@ -288,6 +288,35 @@ def test_a_pin_that_is_none(liar: Liar) -> None:
         liar.client(_at_header, pin="abc")
 
 
+# -- leaving
+
+
+async def test_a_server_that_does_not_let_go(liar: Liar) -> None:
+    """The client leaves all the same, after a while, or at once if that is cancelled."""
+
+    async def clinging(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.go.wait()
+
+    client = liar.client(clinging)
+    for cancelled in (False, True):
+        await client.connect()
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not closing.done()
+        if cancelled:
+            closing.cancel()
+        else:
+            liar.clock.advance(5)
+        await asyncio.wait([closing])
+        assert client.state is ConnectionState.OFFLINE
+    await client.connect()
+    liar.go.set()
+    with pytest.raises(Disconnected):
+        await client.wait_closed()
+
+
 # -- stream errors
 
 

@@ -228,13 +228,15 @@ class Life(ABC):
     async def close(self) -> None:
         """Close the stream in order, end what runs for it, and go offline. It may connect again after that."""
         connecting, self._connecting = self._connecting, None
-        if connecting is not None and connecting is not asyncio.current_task():
-            connecting.cancel()
-            await asyncio.wait([connecting])
-        if self._link is not None:
-            await self._part(self._link)
-        if self.state is not ConnectionState.OFFLINE:
-            self._give_up(None)
+        try:
+            if connecting is not None and connecting is not asyncio.current_task():
+                connecting.cancel()
+                await asyncio.wait([connecting])
+            if self._link is not None:
+                await self._part(self._link)
+        finally:
+            if self.state is not ConnectionState.OFFLINE:
+                self._give_up(None)
         await self._end_tasks()
 
     async def _part(self, link: Link) -> None:
