@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.archive import NS
 from chirrup.ext.archive.client import Archive
 from chirrup.ext.archive.payloads import Always, Fin, Preferences
+from chirrup.ext.rsm.payloads import First, Set
 from chirrup.testing import serve
 
 WORDS = [f"word {number}" for number in range(7)]
@@ -86,3 +88,57 @@ async def test_nobody_else_can_make_history() -> None:
         assert [one.message.body for one in (await asking).messages] == ["true"]
         mallory.send(Element("message", CLIENT, Element("body", CLIENT, "hello"), to=juliet.jid))
         assert (await anext(heard)).body == "hello"
+
+
+async def test_everything_from_either_end() -> None:
+    async with serve() as server, await server.sdk("romeo") as romeo, await server.sdk("juliet") as juliet:
+        for text in WORDS:
+            await romeo.send(Message("juliet@localhost", text))
+        await romeo.settle()
+        archive = juliet.need(Archive)
+
+        async def texts(**which: Any) -> list[str]:
+            return [one.message.body.removeprefix("word ") async for one in archive.messages(limit=2, **which)]
+
+        assert await texts(newest_first=True) == ["6", "5", "4", "3", "2", "1", "0"]
+        ids = [one.id async for one in archive.messages()]
+        assert await texts(after=ids[1], before=ids[5]) == ["2", "3", "4"]
+        assert await texts(after=ids[1], before=ids[5], newest_first=True) == ["4", "3", "2"]
+        assert await texts(before=ids[2], newest_first=True) == ["1", "0"]
+        assert await texts(ids=[ids[4], ids[0]]) == ["0", "4"]
+        assert await texts(text="word", with_="romeo@localhost", after=ids[4]) == ["5", "6"]
+        assert await texts(with_="nobody@localhost") == []
+        between = await archive.page(after=ids[0], before=ids[5], limit=2)
+        assert ([one.id for one in between.messages], between.first, between.last) == (ids[3:5], ids[3], ids[4])
+
+
+async def test_an_archive_that_knows_no_ids_is_not_asked_by_them() -> None:
+    """§4.1: not before it has said that it does."""
+    async with serve() as server, await server.sdk("juliet") as juliet:
+        room = await server.client("room@localhost/x", presence=True)
+        room.send(f"<presence to='{juliet.jid}'/>")
+        await room.settle()
+        asking = asyncio.ensure_future(juliet.need(Archive).page(at=room.jid, ids=["1"]))
+        while (asked := await room.receive()).name != "iq":
+            pass
+        assert asked.child("query", "http://jabber.org/protocol/disco#info") is not None
+        room.send(stanza_result(asked, asked.first))
+        with pytest.raises(StanzaError, match="by their ids"):
+            await asking
+
+
+async def test_an_archive_that_goes_in_circles() -> None:
+    async with serve() as server, await server.sdk("juliet") as juliet:
+        room = await server.client("room@localhost/x", presence=True)
+        room.send(f"<presence to='{juliet.jid}'/>")
+        await room.settle()
+
+        async def everything() -> list[str]:
+            return [one.id async for one in juliet.need(Archive).messages(at=room.jid)]
+
+        asking = asyncio.ensure_future(everything())
+        for _ in range(2):
+            while (asked := await room.receive()).name != "iq":
+                pass
+            room.send(stanza_result(asked, Fin(set=Set(first=First("1"), last="1")).to_element()))
+        assert await asking == []

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, filter_message
 from chirrup.client.stanzas import Message
-from chirrup.core.errors import AddressError
+from chirrup.core.errors import AddressError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.values import format_datetime
-from chirrup.ext.archive import FULL_TEXT_FIELD, NS
+from chirrup.ext.archive import EXTENDED, FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Fin, Metadata, Preferences, Query, Result
+from chirrup.ext.disco.client import Disco
 from chirrup.ext.forms.payloads import Form
 from chirrup.ext.rsm.payloads import Set
 
@@ -30,6 +31,7 @@ class Archived:
     stamp: datetime | None
     """When it was sent or received."""
     message: Message
+    """With `outgoing` where the account sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,26 @@ class Page:
     """Whether there are no more beyond this page."""
     count: int | None
     """How many fit in all, where the server says it."""
+    first: str = ""
+    last: str = ""
+    """The ids of the page's ends; "" for one without messages."""
+
+
+class Which(TypedDict, total=False):
+    """Which messages of which archive."""
+
+    at: JID | str | None
+    """Whose archive: a room's; by default the account's own."""
+    with_: JID | str | None
+    """With whom, or from whom in a room; a bare JID stands for all its resources."""
+    start: datetime | None
+    """From that moment on."""
+    end: datetime | None
+    """Up to that moment."""
+    ids: Sequence[str]
+    """Exactly these."""
+    text: str | None
+    """With these words in them, where the server can search (XEP-0431)."""
 
 
 @dataclass(slots=True)
@@ -60,50 +82,90 @@ class Archive(Feature):
     def __init__(self, entity: Entity) -> None:
         super().__init__(entity)
         self._open: dict[str, _Open] = {}
+        self._extended: dict[JID, bool] = {}
+
+    def session_ended(self) -> None:
+        self._extended.clear()
+
+    # -- messages
+
+    async def messages(
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        newest_first: bool = False,
+        limit: int = _PAGE,
+        timeout: float | None = None,
+        **which: Unpack[Which],
+    ) -> AsyncIterator[Archived]:
+        """All messages that fit, between an id and another: the oldest first, or the newest. `limit` is how many are
+        asked for at a time; `which` as for `page`.
+
+            async for archived in archive.messages(with_="juliet@example.org", newest_first=True): …"""
+        fields: dict[str, Any] = {"after-id": after} if newest_first else {"before-id": before}
+        cursor = (before or "") if newest_first else after
+        while True:
+            set_ = Set(max=limit, before=cursor) if newest_first else Set(max=limit, after=cursor)
+            page = await self._page(set_, fields, which, timeout)
+            for one in reversed(page.messages) if newest_first else page.messages:
+                yield one
+            following = page.first if newest_first else page.last
+            if page.complete or not following or following == cursor:
+                return
+            cursor = following
 
     async def page(
         self,
         *,
-        at: JID | str | None = None,
-        with_: JID | str | None = None,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        text: str | None = None,
         after: str | None = None,
         before: str | None = None,
         limit: int = _PAGE,
         timeout: float | None = None,
+        **which: Unpack[Which],
     ) -> Page:
-        """Up to `limit` messages: with somebody, from or until a moment, with words in them; the first after an id, or
-        the last before one. With `before=""` they are the newest there are.
+        """Up to `limit` messages that fit: the first after an id, or the last before one. With `before=""` they are
+        the newest there are.
 
-        Raises StanzaError: "item-not-found" where the archive has no message with that id any more."""
-        fields: dict[str, Any] = {"with": with_ and str(with_), FULL_TEXT_FIELD: text}
-        fields |= {name: format_datetime(stamp) for name, stamp in (("start", start), ("end", end)) if stamp}
-        set_ = Set(max=limit, after=after, before=before)
-        return await self._ask(JID.parse(at) if isinstance(at, str) else at, fields, set_, timeout)
+        Raises StanzaError: "item-not-found" where the archive has no message with such an id any more,
+        "feature-not-implemented" where it can't search for words, or not by id."""
+        if after is not None and before is not None:
+            return await self._page(Set(max=limit, before=""), {"after-id": after, "before-id": before}, which, timeout)
+        return await self._page(Set(max=limit, after=after, before=before), {}, which, timeout)
 
-    async def messages(self, *, after: str | None = None, limit: int = _PAGE, **which: Any) -> AsyncIterator[Archived]:
-        """All messages after an id, or all there are, the oldest first; `which` as for `page`, which asks for `limit`
-        at a time."""
-        while True:
-            page = await self.page(after=after, limit=limit, **which)
-            for one in page.messages:
-                yield one
-            if page.complete or not page.messages:
-                return
-            after = page.messages[-1].id
+    async def _page(self, page: Set, between: Mapping[str, str | None], which: Which, timeout: float | None) -> Page:
+        place, peer = which.get("at"), which.get("with_")
+        at = JID.parse(place) if isinstance(place, str) else place
+        extended: dict[str, Any] = {name: value for name, value in between.items() if value}
+        if ids := which.get("ids"):
+            extended["ids"] = tuple(ids)
+        if extended and not await self._is_extended(at):
+            raise StanzaError("feature-not-implemented", "this archive can't be asked for messages by their ids")
+        fields: dict[str, Any] = {"with": peer and str(peer), FULL_TEXT_FIELD: which.get("text")} | extended
+        for name, stamp in (("start", which.get("start")), ("end", which.get("end"))):
+            fields[name] = stamp and format_datetime(stamp)
+        return await self._ask(at, {name: value for name, value in fields.items() if value}, page, timeout)
+
+    async def _is_extended(self, at: JID | None) -> bool:
+        """Whether the archive knows the fields about ids: else it mayn't be asked by them (§4.1)."""
+        address = at or self.entity.jid.bare
+        if address not in self._extended:
+            self._extended[address] = await self.need(Disco).supports(address, EXTENDED)
+        return self._extended[address]
 
     async def _ask(self, at: JID | None, fields: Mapping[str, Any], page: Set, timeout: float | None) -> Page:
-        form = Form.of("submit", NS, {name: value for name, value in fields.items() if value})
         queryid = self.entity.make_id()
         waiting = self._open[queryid] = _Open(at, page.max or 0)
         try:
-            query = Query(queryid, form=form if len(form.fields) > 1 else None, set=page)
+            query = Query(queryid, form=Form.of("submit", NS, fields) if fields else None, set=page)
             fin = await self.entity.request(query, to=at, type="set", result=Fin, timeout=timeout)
         finally:
             del self._open[queryid]
-        return Page(tuple(waiting.found), fin.complete, fin.set.count if fin.set else None)
+        found = tuple(waiting.found)
+        told = fin.set or Set()
+        first = told.first.uid if told.first else found[0].id if found else ""
+        last = told.last or (found[-1].id if found else "")
+        return Page(found, fin.complete, told.count, first, last)
 
     @filter_message(Result)
     def found(self, message: Message, result: Result) -> Message | None:
@@ -128,6 +190,8 @@ class Archive(Feature):
     async def ends(self, *, at: JID | str | None = None) -> Metadata:
         """The ids and stamps of the first message and the last."""
         return await self.entity.request(Metadata(), to=at)
+
+    # -- preferences
 
     async def preferences(self) -> Preferences:
         """What the account wants to have archived (XEP-0441)."""

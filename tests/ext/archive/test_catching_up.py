@@ -1,0 +1,178 @@
+"""Each message once, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.plugins.liar import Liar, Peer
+
+from chirrup import Client, ConnectionState, Message
+from chirrup.client import backoff
+from chirrup.client.feed import Feed
+from chirrup.ext.archive.catching_up import CatchUp
+from chirrup.ext.archive.payloads import Fin, Query
+from chirrup.ext.carbons.client import Carbons
+from chirrup.ext.delay.payloads import Delay
+from chirrup.ext.rsm.payloads import First, Set
+from chirrup.ext.stanza_ids.payloads import StanzaId
+from chirrup.testing import FakeClock, serve
+
+TIMEOUT = 10
+
+
+async def take(feed: Feed[Message], most: int) -> list[str]:
+    async with asyncio.timeout(TIMEOUT):
+        return [(await anext(feed)).body for _ in range(most)]
+
+
+async def lose_session(client: Client, clock: FakeClock, meanwhile: Callable[[], Any]) -> None:
+    """Cut the connection, let something happen, and come back in a new session."""
+    assert client._link is not None
+    assert client._managed is not None
+    client._managed.management.id = ""
+    states = client.states()
+    client._link.abort()
+    async with asyncio.timeout(TIMEOUT):
+        while (await anext(states)).state is not ConnectionState.WAITING:
+            pass
+        await meanwhile()
+        clock.advance(backoff.FIRST)
+        while (change := await anext(states)).state is not ConnectionState.ONLINE:
+            pass
+        assert not change.resumed
+
+
+async def test_what_was_missed_comes_once() -> None:
+    clock = FakeClock()
+    async with serve() as server, await server.sdk("bob") as bob:
+        async with await server.sdk("alice", clock=clock, features=[CatchUp]) as alice:
+            catch_up, heard = alice.need(CatchUp), alice.messages()
+
+            async def meanwhile() -> None:
+                for text in ("3", "4"):
+                    await bob.send(Message(alice.account, text))
+                await bob.settle()
+
+            for text in ("1", "2"):
+                await bob.send(Message(alice.account, text))
+            assert await take(heard, 2) == ["1", "2"]
+            await alice.send(Message("bob@localhost", "mine"))
+            await lose_session(alice, clock, meanwhile)
+            late = await anext(heard)
+            assert (late.body, late.sender, late.outgoing) == ("3", bob.jid, False)
+            delay, id_ = late.get(Delay), late.get(StanzaId)
+            assert delay is not None
+            assert delay.from_ == alice.account
+            assert id_ is not None
+            assert id_.by == alice.account
+            await bob.send(Message(alice.account, "5"))
+            assert await take(heard, 2) == ["4", "5"]
+            await bob.send(Message(alice.account, "6"))
+            assert await take(heard, 1) == ["6"]
+            last = catch_up.last
+        # Away altogether: what waits offline is in the archive, too.
+        for text in ("7", "8"):
+            await bob.send(Message("alice@localhost", text))
+        await bob.settle()
+        alice = await server.sdk("alice", features=[CatchUp])
+        alice.need(CatchUp).last = last
+        heard = alice.messages()
+        async with alice:
+            await alice.settle()
+            await bob.send(Message("alice@localhost", "9"))
+            assert await take(heard, 3) == ["7", "8", "9"]
+
+
+async def test_a_first_session_begins_with_what_comes_in_it() -> None:
+    async with serve() as server, await server.sdk("bob") as bob:
+        async with await server.sdk("alice") as alice:
+            heard = alice.messages()
+            await bob.send(Message(alice.account, "before"))
+            assert await take(heard, 1) == ["before"]
+        alice = await server.sdk("alice", features=[CatchUp])
+        heard = alice.messages()
+        async with alice:
+            await bob.send(Message(alice.account, "now"))
+            assert await take(heard, 1) == ["now"]
+
+
+async def test_what_other_devices_sent_comes_with_carbons() -> None:
+    async with serve() as server, await server.sdk("alice/phone") as phone:
+        for features, found in (([CatchUp], ["answer"]), ([CatchUp, Carbons], ["mine", "answer"])):
+            alice = await server.sdk("alice/desk", features=features, available=False)
+            alice.need(CatchUp).last = ""
+            heard = alice.messages()
+            async with await server.sdk("bob") as bob:
+                bobs = bob.messages()
+                if len(found) == 1:
+                    await phone.send(Message("bob@localhost", "mine"))
+                    await take(bobs, 1)
+                    await bob.send(Message("alice@localhost", "answer"))
+                    await bob.settle()
+                async with alice:
+                    assert await take(heard, len(found)) == found
+                    assert not len(heard)
+
+
+async def test_an_archive_that_does_not_reach_back_is_read_from_its_beginning() -> None:
+    async with serve() as server, await server.sdk("bob") as bob:
+        await server.add_account("alice")
+        await bob.send(Message("alice@localhost", "kept"))
+        await bob.settle()
+        alice = await server.sdk("alice", features=[CatchUp])
+        alice.need(CatchUp).last = "gone"
+        heard = alice.messages()
+        async with alice:
+            assert await take(heard, 1) == ["kept"]
+
+
+async def test_many_pages_wait_for_who_reads_them() -> None:
+    """More than is fetched before the client is online, and more than may wait: nothing is lost, nothing stalls."""
+    most = 800
+    async with serve() as server, await server.sdk("bob") as bob:
+        await server.add_account("alice")
+        for number in range(most):
+            await bob.send(Message("alice@localhost", str(number)))
+        await bob.settle()
+        alice = await server.sdk("alice", features=[CatchUp], available=False)
+        alice.need(CatchUp).last = ""
+        heard = alice.messages()
+        async with alice:
+            assert len(heard) < most
+            assert await take(heard, most) == [str(number) for number in range(most)]
+
+
+async def test_what_comes_twice_and_what_is_forged(liar: Liar) -> None:
+    def message(id_: str, by: str, body: str) -> str:
+        return (
+            f"<message from='a@b/c' type='chat'><body>{body}</body>"
+            f"<stanza-id xmlns='urn:xmpp:sid:0' id='{id_}' by='{by}'/></message>"
+        )
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        for _ in range(2):
+            iq = await peer.read()
+            query = Query.find(iq)
+            assert query is not None
+            peer.send(message("1", "guest@localhost", "live"))
+            peer.send(
+                f"<message><result xmlns='urn:xmpp:mam:2' id='1' queryid='{query.queryid}'>"
+                "<forwarded xmlns='urn:xmpp:forward:0'>"
+                f"{message('1', 'guest@localhost', 'archived')}</forwarded></result></message>"
+            )
+            fin = Fin(complete=True, set=Set(first=First("1"), last="1")).to_element()
+            peer.send(f"<iq type='result' id='{iq.get('id')}'>{fin}</iq>")
+        peer.send(message("1", "guest@localhost", "again"))
+        peer.send(message("1", "other@localhost", "another's id"))
+        peer.send(message("2", "guest@localhost", "new"))
+        await peer.end()
+
+    client = liar.client(script, features=[CatchUp])
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 3) == ["live", "another's id", "new"]
+        assert client.need(CatchUp).last == "2"
