@@ -167,7 +167,7 @@ class Rosters(Module):
         account, sender = request.account, request.sender
         if account is not None and sender.bare == account.jid:
             return account
-        if any([steward(sender, kind) for steward in self._stewards]):
+        if any(steward(sender, kind) for steward in self._stewards):
             if account is None:
                 raise StanzaError("item-not-found", "there is no such account")
             return account
@@ -388,8 +388,6 @@ class Farewell:
 def interested(account: Account) -> list[Session]:
     """The sessions that receive changes of the roster."""
     return [session for session in account.sessions.values() if Interested in session.data]
-
-
 
 
 def _presence(kind: str, sender: JID, to: JID, identifier: str | None) -> Element:
