@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from chirrup.core.jid import JID
@@ -101,6 +102,25 @@ async def test_a_contact_elsewhere(people: Any) -> None:
         await people.publish(juliet, "tune", "c")
         assert montague.take("message") == []
         assert server.server.hosts["localhost"].module(Capabilities).features_of(ORCHARD) is None
+
+
+async def test_a_contact_elsewhere_of_somebody_who_is_away(people: Any, tmp_path: Path) -> None:
+    async with serve(data=tmp_path) as server:
+        montague = Montague(server)
+        juliet = await server.client("juliet", presence=True)
+        await befriend(juliet, montague)
+        await people.publish(juliet, "tune", "a")
+    async with serve(data=tmp_path) as server:
+        montague = Montague(server)
+        await montague.send(Element("presence", CLIENT))  # says nothing of what it wants
+        await montague.send(Element("presence", CLIENT, CAPS), JID("tybalt@montague.example/street"))  # no contact
+        await montague.send(Element("presence", CLIENT, CAPS), to=JID("nobody@localhost"))
+        assert montague.came == []
+        await montague.send(Element("presence", CLIENT, CAPS))
+        question = await montague.arrives("iq")
+        answer = Element("iq", CLIENT, WANTS_TUNES.to_element(), type="result", id=question.get("id"))
+        await montague.send(answer)
+        assert (await montague.arrives("message")).get("to") == ORCHARD.text
 
 
 async def test_what_a_contact_elsewhere_may_ask(people: Any) -> None:

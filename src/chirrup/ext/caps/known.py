@@ -75,6 +75,7 @@ def read_claim(presence: Element) -> Claim | None:
 
 
 def shows_nothing(presence: Element) -> bool:
+    """Whether presence says nothing of capabilities."""
     return presence.child("c", NS) is None and presence.child("c", NS_2) is None
 
 

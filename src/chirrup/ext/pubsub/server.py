@@ -10,6 +10,7 @@ from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
+from chirrup.ext.caps.known import shows_nothing
 from chirrup.ext.caps.server import Capabilities
 from chirrup.ext.disco.payloads import Info, Item, Items
 from chirrup.ext.disco.server import Disco
@@ -194,6 +195,23 @@ class PersonalEventing(Module):
         ) is not None:
             self._peers.setdefault(sender, set()).add(account.jid.local)
             self._serve_peer(service, sender)
+
+    @hooks.presence_unseen()
+    def unseen(self, stanza: Element, to: JID, sender: JID) -> Awaitable[None] | None:
+        """A contact elsewhere has come online, and the account isn't in memory: last items are for it all the same."""
+        if to.resource or not sender.resource or stanza.attrs.get("type") is not None:
+            return None
+        if sender.domain == self.host.jid.domain or shows_nothing(stanza):
+            return None
+        return self._wake(stanza, to, sender)
+
+    async def _wake(self, stanza: Element, to: JID, sender: JID) -> None:
+        account = await self.host.load(to.local)
+        if account is None or (account.refuses is not None and account.refuses(sender)):
+            return
+        if account.get(PersonalService).is_mutual(sender.bare):
+            for handler in self.host.hooks.presence_arrived:
+                handler(account, stanza, to, sender)
 
     def _serve_peer(self, service: PersonalService, client: JID) -> None:
         features, served = self._caps.features_of(client), service.add_peer(client)
