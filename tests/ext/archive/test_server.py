@@ -269,7 +269,7 @@ async def test_large_messages_make_short_pages(query: Ask, before: str | None) -
         assert [text.split()[0] for text in found] == list("012345")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(0, 12), size=st.integers(1, 5), backwards=st.booleans(), flip=st.booleans(), peer=st.booleans()
 )
