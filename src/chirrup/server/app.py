@@ -21,7 +21,7 @@ from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
 from chirrup.server.logs import get_logger, reconfigure
 from chirrup.server.module import Module
-from chirrup.server.modules import chosen, find
+from chirrup.server.modules import announced, chosen, find
 from chirrup.server.router import Router
 from chirrup.server.secret import load_secret
 from chirrup.store import Store
@@ -107,9 +107,10 @@ class Server:
         """A host's modules by name: those chosen, less those that lack what they need."""
         config = host.config
         kinds: dict[str, type[Module]] = {}
+        packages = announced()
         for name in chosen(config.modules_enabled, config.modules_disabled):
             try:
-                kind = find(name, self.config.modules_folder)
+                kind = find(name, self.config.modules_folder, packages)
             except ConfigError as error:
                 raise self.config.error(("hosts", host.name, "modules_enabled"), error.problem) from error
             if not (host.anonymous and kind.needs_accounts):

@@ -396,9 +396,11 @@ def parse(text: str, *, file: str = "", folder: Path | None = None) -> Config:
 def module_settings(config: Config, host_name: str, module_name: str, settings_class: type[S]) -> S:
     """A module's settings on a host: those in `[modules.NAME]`, and over them those in `[hosts.HOST.modules.NAME]`.
 
-    Raises ConfigError as `load` does."""
+    Raises ConfigError as `load` does. Without settings they are the defaults, as they stand in the class."""
     general = config.modules.get(module_name, {})
     own = config.hosts[host_name].modules.get(module_name, {})
+    if not general and not own:
+        return settings_class.model_construct()
     source = config._source
     try:
         return _validate(settings_class, _merge(general, own), {"folder": Path(source.file).absolute().parent})

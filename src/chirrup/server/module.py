@@ -85,7 +85,8 @@ class Addressee(enum.Enum):
 class Settings(BaseModel):
     """The base of a module's settings: pydantic, frozen, unknown keys refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Validators are built when there is something to validate: most modules are as by default, and a start is quicker.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 T = TypeVar("T", bound=Payload | Element)

@@ -6,8 +6,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable
-from importlib.metadata import entry_points
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -56,13 +56,21 @@ def chosen(enabled: Iterable[str], disabled: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for name in (*DEFAULT, *enabled) if name not in without))
 
 
-def find(name: str, folder: Path | None) -> type[Module]:
+def announced() -> dict[str, EntryPoint]:
+    """The modules of installed packages, by name. Looking for them takes ten milliseconds."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def find(name: str, folder: Path | None, packages: Mapping[str, EntryPoint] | None = None) -> type[Module]:
     """The class of the module of that name. A file in the folder comes before a package, and that before ours.
+    `packages` is what `announced` has found, for those who look for several.
 
     ConfigError when there is none, when it can't be imported, or when it defines no module."""
+    if packages is None:
+        packages = announced()
     if folder is not None and (file := folder / f"{name}.py").is_file():
         return _only_module(_import_file(name, file), str(file))
-    for entry in entry_points(group=ENTRY_POINTS, name=name):
+    if (entry := packages.get(name)) is not None:
         loaded = _guard(name, entry.load)
         if not (inspect.isclass(loaded) and issubclass(loaded, Module)):
             raise ConfigError(f"the entry point {entry.value!r} is no chirrup Module", key=name)
@@ -70,7 +78,7 @@ def find(name: str, folder: Path | None) -> type[Module]:
     ours = f"chirrup.ext.{name}.server"
     if name.isidentifier() and importlib.util.find_spec("chirrup.ext." + name) and importlib.util.find_spec(ours):
         return _only_module(importlib.import_module(ours), ours)
-    known = ", ".join(sorted({*DEFAULT, *(entry.name for entry in entry_points(group=ENTRY_POINTS))}))
+    known = ", ".join(sorted({*DEFAULT, *packages}))
     raise ConfigError(f"there is no module {name!r}; known are {known}", key="modules_enabled")
 
 
