@@ -168,6 +168,11 @@ class Managers:
         await self.until(lambda: session.detached)
         return session
 
+    async def stop(self, *clients: TestClient) -> None:
+        """Stop the server, whose clients take their leave: all that are connected have to be named."""
+        others = [self._other] if self._other else []
+        await asyncio.gather(self.server.server.stop(), *(client.end() for client in [*clients, *others]))
+
 
 @pytest.fixture
 def managers(chirrup_server: Callable[..., Any]) -> Callable[..., Any]:

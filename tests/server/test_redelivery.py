@@ -288,7 +288,7 @@ async def test_a_server_that_stops_keeps_all(managers):
         await they.cut(phone)
         bob.send(message(phone.jid, "phone") + message(laptop.jid, "laptop"))
         await bob.settle()
-        await they.server.server.stop()
+        await they.stop(bob, laptop)
     async with managers(NO_ARCHIVE, name="one") as they:
         again = await they.server.client("alice")
         again.send("<presence/>")
