@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy.dialects.postgresql  # noqa: F401 # what is imported first in a pytest inside is imported anew in each
 
 pytest_plugins = ["pytester"]
 
