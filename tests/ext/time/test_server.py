@@ -6,8 +6,7 @@ import pytest
 
 from chirrup.core.stanza import read_error
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext.time.payloads import Time
-from chirrup.ext.time.payloads import offset
+from chirrup.ext.time.payloads import Time, offset
 from chirrup.testing import FakeClock, serve
 
 
