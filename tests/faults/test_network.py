@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 
 import pytest
 from tests.plugins.devices import Town
@@ -55,12 +56,17 @@ async def test_every_device_has_what_the_archive_has(
     assert [line for line in server.complaints if replayed not in line] == []
 
 
+def repeated(texts: Iterable[str]) -> list[str]:
+    return [text for text, count in Counter(texts).items() if count > 1]
+
+
 def check(town: Town, archives: dict[str, list[str]]) -> None:
     assert not town.missing(archives)
+    assert not {name: twice for name, texts in archives.items() if (twice := repeated(texts))}
     for device in town.devices:
         archive = archives[device.account]
         history = device.history
         assert device.own(archive) == [f"{device.name} {number}" for number in range(device.sent)]
-        assert device.heard(history.shown.values()) == device.heard(archive)
+        assert device.heard(history.shown.values()) == device.heard(archive), device.name
         assert not history.nameless
         assert not history.errors

@@ -59,10 +59,13 @@ class History(Feature):
 
     async def session_bound(self) -> None:
         self.sessions += 1
-        self._meanwhile = self._meanwhile or []
 
     def session_resumed(self) -> None:
         self.resumptions += 1
+
+    def session_ended(self) -> None:
+        """What comes in the next session before the archive was asked has to wait."""
+        self._meanwhile = self._meanwhile or []
 
     async def session_ready(self) -> None:
         """Everything that came since the last message that is known; what comes meanwhile stands behind that."""
