@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from chirrup.core.errors import ChirrupError, PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
-from chirrup.core.stanza import read_error, result
+from chirrup.core.stanza import result
 from chirrup.core.xml import CLIENT, Element
+from chirrup.server.asking import Asker, settle
 from chirrup.server.module import Addressee, IQMark, Module, Request
 from chirrup.server.router import bounce
 
@@ -183,43 +184,6 @@ class IQs:
         expected = self._asked.get(stanza.attrs.get("id", ""))
         if expected is not None and expected[0] == sender:
             settle(expected[1], stanza)
-
-
-class Asker:
-    """The origin of an IQ that the host asks: what this server itself answers is an answer too."""
-
-    def __init__(self, future: asyncio.Future[Element], for_: JID | None) -> None:
-        self.for_ = for_
-        """Who wants to know, where that is neither the host nor the sender."""
-        self._future = future
-
-    def answer(self, stanza: Element) -> None:
-        settle(self._future, stanza)
-
-    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
-        """Handlers of IQs wait for the store themselves."""
-
-    def refused(self, error: StanzaError) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)
-
-    async def wait(self, waiting: Awaitable[None]) -> None:
-        try:
-            await waiting
-        except Exception as error:
-            self.refused(error if isinstance(error, StanzaError) else StanzaError("internal-server-error"))
-            if not isinstance(error, StanzaError):
-                raise
-
-
-def settle(future: asyncio.Future[Element], answer: Element) -> None:
-    """Give the future an answer: a result, or the error that it carries. Only the first one counts."""
-    if future.done():
-        return
-    if answer.attrs["type"] == "result":
-        future.set_result(answer)
-    else:
-        future.set_exception(read_error(answer))
 
 
 def parse_payload(mark: IQMark, payload: Element) -> Payload | Element:

@@ -28,6 +28,7 @@ from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.xml import Element
 from chirrup.server.account import Account
+from chirrup.server.asking import Asker
 from chirrup.server.limits import network
 from chirrup.server.redelivery import Redelivery
 from chirrup.server.router import bounce
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "Addressee",
+    "Asker",
     "Identity",
     "Module",
     "Origin",
