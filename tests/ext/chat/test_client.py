@@ -7,8 +7,15 @@ import asyncio
 import pytest
 from tests.plugins.liar import Liar, Peer
 
-from chirrup import Message, Presence
-from chirrup.ext.chat.client import Chats
+from chirrup import JID, Client, Message, Presence
+from chirrup.core.errors import LocalProtocolError
+from chirrup.ext.carbons.client import Carbons
+from chirrup.ext.chat import lines
+from chirrup.ext.chat.client import Chat, Chats
+from chirrup.ext.chat_states.payloads import ChatState, chat_state_of
+from chirrup.ext.correction.payloads import Replace
+from chirrup.ext.markers.payloads import Displayed
+from chirrup.ext.retraction.payloads import Retract
 from chirrup.testing import serve
 
 
@@ -54,3 +61,177 @@ async def test_only_texts_of_the_other_one_are_of_it(liar: Liar) -> None:
     chat = client.need(Chats).open("bob@localhost")
     async with client:
         assert (await anext(aiter(chat))).body == "yes"
+
+
+async def talk(alice: Client, bob: Client) -> tuple[Chat, Chat]:
+    """Both ends of a conversation, which both have spoken in."""
+    chat, other = alice.need(Chats).open(bob.account), bob.need(Chats).open(alice.account)
+    await chat.send("Hello")
+    await anext(aiter(other))
+    await other.send("Hi")
+    await anext(aiter(chat))
+    return chat, other
+
+
+async def test_what_becomes_of_what_was_said() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, other = await talk(alice, bob)
+        changes, others = chat.changes(), other.changes()
+        first = await chat.send("A fish in the see")
+        seen = await anext(aiter(other))
+
+        correction = await chat.correct(first, "A fish in the sea")
+        change = await anext(others)
+        assert (change.what, change.line.message, change.line.body) == ("corrected", seen, "A fish in the sea")
+        assert change.line.corrected is not None
+        assert change.line.corrected.get(Replace) == Replace(first.id)
+        again = await chat.correct(correction, "Fish in the sea")
+        assert again.get(Replace) == Replace(first.id)  # §4: the id of the original, each time
+        assert (await anext(others)).line.body == "Fish in the sea"
+
+        await other.react(change.line.corrected, "🐟", "👍", "🐟")
+        reacted = await anext(changes)  # the own corrections first
+        while reacted.what == "corrected":
+            reacted = await anext(changes)
+        assert (reacted.what, reacted.line.message) == ("reacted", first)
+        assert reacted.line.reactions == {bob.account: ("🐟", "👍")}
+        await other.react(seen)
+        assert (await anext(changes)).line.reactions == {}
+
+        answer = await other.reply(seen, "In the sea?")
+        came = await anext(aiter(chat))
+        assert came.body == "> A fish in the see\nIn the sea?"
+        line = chat.lines.of(answer.id, own=False)
+        assert line is not None
+        assert (line.body, line.reply_to) == ("In the sea?", first.id)
+
+        await chat.retract(first)
+        retracted = await anext(others)
+        while retracted.what == "reacted":
+            retracted = await anext(others)
+        assert (retracted.what, retracted.line.body, retracted.line.retracted) == ("retracted", "", True)
+        await chat.send("next")
+        assert (await anext(aiter(other))).body == "next"  # what stands in for a retraction is no message
+        for refused in (chat.correct(came, "x"), chat.retract(came), chat.react(Message(bob.jid, "no id"), "x")):
+            with pytest.raises(LocalProtocolError):
+                await refused
+
+
+async def test_the_other_one_can_not_change_what_was_not_theirs() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, _ = await talk(alice, bob)
+        mine = await chat.send("mine")
+        for payload in (Replace(mine.id), Retract(mine.id)):
+            await bob.send(Message(alice.jid, "forged", payload))
+        await bob.send(Message(alice.jid, None, Displayed("what?")))
+        await bob.send(Message(alice.jid, "end"))
+        assert [(await anext(aiter(chat))).body for _ in range(2)] == ["forged", "end"]
+        line = chat.lines.of(mine.id, own=True)
+        assert line is not None
+        assert (line.body, line.retracted, line.displayed) == ("mine", False, False)
+
+
+async def test_what_was_seen() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, other = await talk(alice, bob)
+        changes = chat.changes()
+        chat.markable = True
+        sent = [await chat.send(text) for text in "123"]
+        seen = [await anext(aiter(other)) for _ in range(3)]
+        for message in (seen[1], seen[0], seen[1], seen[2]):
+            await other.mark_displayed(message)
+        lines = [(await anext(changes)).line for _ in range(2)]
+        assert [line.message for line in lines] == sent[1:]
+        assert all(line.displayed for line in chat.lines if line.own)
+        await other.send("end")
+        await anext(aiter(chat))
+        assert not len(changes)  # marks go forward only
+
+
+async def test_chat_states() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, other = await talk(alice, bob)
+        states = other.states()
+        assert chat.state is ChatState.ACTIVE
+        async with chat.composing():
+            await chat.set_state(ChatState.COMPOSING)  # §5.3: not twice in a row
+            await chat.send("written")
+        async with chat.composing():
+            pass
+        thread = other.thread
+        alice.need(Chats).close(chat)
+        told = [await anext(states) for _ in range(5)]
+        assert [state.value for state in told] == ["composing", "active", "composing", "paused", "gone"]
+        assert other.thread != thread  # §7.2: it is over
+
+
+async def test_who_tells_no_states_is_told_none() -> None:
+    """XEP-0085 §5.1."""
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, heard = alice.need(Chats).open(bob.account), bob.messages(lambda message: True)
+        await chat.set_state(ChatState.COMPOSING)  # not known yet
+        await chat.send("first")
+        assert chat_state_of((await anext(heard)).element) is ChatState.ACTIVE
+        await bob.send(Message(alice.jid, "Hi"))
+        await anext(aiter(chat))
+        await chat.set_state(ChatState.COMPOSING)
+        await chat.send("second")
+        message = await anext(heard)
+        assert (message.body, chat_state_of(message.element)) == ("second", None)
+
+
+async def test_what_another_client_of_the_account_says_is_of_it() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice", features=[Carbons]) as alice,
+        asyncio.timeout(10),
+        await server.sdk("alice") as phone,
+        await server.sdk("bob") as bob,
+    ):
+        chat = alice.need(Chats).open(bob.account)
+        changes = chat.changes()
+        theirs = phone.need(Chats).open(bob.account)
+        said = await theirs.send("from the phone")
+        await theirs.correct(said, "from my phone")
+        change = await anext(changes)
+        assert (change.line.own, change.line.body, change.line.message.id) == (True, "from my phone", said.id)
+
+
+async def test_lines_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MOST", 3)
+    kept = lines.Lines()
+    for number in range(5):
+        kept.add(Message("bob@localhost", str(number), id=str(number)), own=True)
+        kept.correct(str(number), Message("bob@localhost", "x", id=f"{number}x"), own=True)
+        kept.correct(str(number), Message("bob@localhost", "y", id=f"{number}y"), own=True)
+    assert [line.id for line in kept] == ["2", "3", "4"]
+    assert len(kept._corrections) == 3
+    kept.add(Message("bob@localhost", "again", id="4"), own=True)
+    assert len(kept) == 3
+    assert kept.react("2y", JID("bob@localhost"), tuple(map(str, range(100))))
+    assert len(next(iter(kept)).reactions[JID("bob@localhost")]) == lines.MOST_REACTIONS
