@@ -6,19 +6,23 @@ import pytest
 
 from chirrup.core.errors import ChirrupError
 from chirrup.server import hooks
-from chirrup.server.hooks import Placement, compile_order
+from chirrup.server.hooks import Placement, compile_order, side_by_side
 
 HOOK = hooks.message_in
 
 
 def order(**wishes: str) -> str:
     """The handlers of modules given as `a=">c <b"`: a wants to come after c and before b."""
-    handlers = []
+    return "".join(compile_order(HOOK, handlers(**wishes)))
+
+
+def handlers(**wishes: str) -> list[tuple[str, Placement, str]]:
+    made = []
     for name, wish in wishes.items():
         after = tuple(word[1:] for word in wish.split() if word[0] == ">")
         before = tuple(word[1:] for word in wish.split() if word[0] == "<")
-        handlers.append((name, Placement(HOOK, before, after), name))
-    return "".join(compile_order(HOOK, handlers))
+        made.append((name, Placement(HOOK, before, after), name))
+    return made
 
 
 def test_without_wishes_the_order_is_the_one_given():
@@ -49,6 +53,16 @@ def test_a_module_may_handle_a_hook_twice():
 def test_wishes_that_contradict_each_other_are_named():
     with pytest.raises(ChirrupError, match=r"hooks\.message_in: modules want to stand before one another: .*a.*b"):
         order(a="<b", b="<a")
+
+
+def test_who_waits_for_nobody_goes_beside_the_others():
+    assert side_by_side(HOOK, handlers(a="", b="", c=">a", d=">x", e="<a", f=">c")) == [
+        ["b", "d", "e"],
+        ["a"],
+        ["c"],
+        ["f"],
+    ]
+    assert side_by_side(HOOK, []) == []
 
 
 def test_every_hook_says_what_it_is_for():

@@ -83,7 +83,9 @@ component_disconnected: Final[Hook[[JID], None]] = Hook(
 # -- accounts and sessions
 
 account_loading: Final[Hook[[Account], Awaitable[None]]] = Hook(
-    "account_loading", "An account comes into memory: load what will be needed of it. async"
+    "account_loading",
+    "An account comes into memory: load what will be needed of it. async; side by side with others, but for those "
+    "that it says it comes after",
 )
 address_reported: Final[Hook[[Account, JID, Element], None]] = Hook(
     "address_reported", "An account has blocked an address and reports it (XEP-0377): the address, and the <report/>."
@@ -220,3 +222,18 @@ def compile_order(hook: Hook[Any, Any], handlers: Sequence[tuple[str, Placement,
         order[ready[0]] = len(order)
         sorter.done(ready.pop(0))
     return tuple(handler for _, _, handler in sorted(handlers, key=lambda item: order[item[0]]))
+
+
+def side_by_side(hook: Hook[Any, Any], handlers: Sequence[tuple[str, Placement, Handler]]) -> list[list[Handler]]:
+    """The handlers of an async hook in groups: each handler is in a later group than those it comes after."""
+    of_hook = [item for item in handlers if item[1].hook is hook]
+    group: dict[str, int] = {}
+    groups: list[list[Handler]] = []
+    for handler in compile_order(hook, of_hook):
+        name, placement, _ = next(item for item in of_hook if item[2] == handler)
+        later = {other for other, one, _ in of_hook if name in one.before}
+        group[name] = max([group.get(other, -1) + 1 for other in (*placement.after, *later)], default=0)
+        if group[name] == len(groups):
+            groups.append([])
+        groups[group[name]].append(handler)
+    return groups

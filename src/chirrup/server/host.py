@@ -70,6 +70,7 @@ class Host:
         self._offering: tuple[Module, ...] = ()  # those with stream features; most have none
         self.iq = IQs(self)
         self.hooks = Hooks([])
+        self._loaders: list[list[Callable[[Account], Awaitable[None]]]] = []  # which load beside one another
         self.copies: Copies = server.copies
         self.pacer = Pacer(self.clock, lambda: server.config.limits.acknowledgement_seconds)
         self.resumable = Resumable(self)
@@ -98,14 +99,14 @@ class Host:
                     self.iq.add(mark, method)
                 _register(self.nonzas, getattr(method, "__nonzas__", ()), method)
                 _register(self.bind_inline, getattr(method, "__inline__", ()), method)
-        self.hooks = Hooks(
-            [
-                (module.name(), placement, method)
-                for module in modules
-                for method in _methods(module)
-                for placement in getattr(method, "__hooks__", ())
-            ]
-        )
+        marked = [
+            (module.name(), placement, method)
+            for module in modules
+            for method in _methods(module)
+            for placement in getattr(method, "__hooks__", ())
+        ]
+        self.hooks = Hooks(marked)
+        self._loaders = hooks.side_by_side(hooks.account_loading, marked)
         for module in modules:
             await module.start()
             self._running.append(module)
@@ -166,8 +167,8 @@ class Host:
 
     async def _bring_in(self, local: str) -> Account:
         account = Account(self, JID.of(local, self.name))
-        for handler in self.hooks.account_loading:
-            await handler(account)
+        for beside in self._loaders:
+            await asyncio.gather(*[handler(account) for handler in beside])
         self.accounts[local] = account
         self._forget_idle()
         return account

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -23,10 +24,13 @@ from chirrup.store.pubsub import PubSub
 from chirrup.store.queue import Health, WriteQueue
 from chirrup.store.sqlite import SQLiteDatabase
 from chirrup.store.values import Value
-from chirrup.store.writer import Writer
+from chirrup.store.writer import Failed, Writer
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_TOGETHER: Final = 8
+"""So many queries of one turn of the loop share a thread; one that is slow holds up no more."""
 
 
 class Store:
@@ -40,6 +44,8 @@ class Store:
     def __init__(self, database: Database, now: Callable[[], float], messages: tuple[int, bytes]) -> None:
         self._database = database
         self._queue = WriteQueue(Writer(database), now)
+        self._loop = asyncio.get_running_loop()
+        self._asked: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
         self._closed = False
         self.accounts = Accounts(self)
@@ -98,13 +104,39 @@ class Store:
             await self._queue.settled()
         if self._closed:
             raise StoreError("the store is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        if not self._asked:
+            self._loop.call_soon(self._start_reads)
+        self._asked.append((op, future))
         try:
-            result = await asyncio.get_running_loop().run_in_executor(self._readers, self._read, op)
+            result = await future
         except StoreError as fault:
             self._queue.note("read", fault)
             raise
         self._queue.note("read", None)
         return result
+
+    def _start_reads(self) -> None:
+        """Queries of one turn of the loop go to a thread together: the way there and back costs more than most."""
+        asked, self._asked = self._asked, []
+        for start in range(0, len(asked), _TOGETHER):
+            self._readers.submit(self._read_all, asked[start : start + _TOGETHER])
+
+    def _read_all(self, asked: Sequence[tuple[Callable[[Connection], Any], asyncio.Future[Any]]]) -> None:
+        """On a reader's thread. All see the same state, unless one fails: then each is made by itself."""
+        try:
+            with self._database.reader.connect() as connection:
+                answers = [(future, op(connection)) for op, future in asked]
+        except BaseException:
+            answers = [(future, self._read_apart(op)) for op, future in asked]
+        with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
+            self._loop.call_soon_threadsafe(_answer, answers)
+
+    def _read_apart(self, op: Callable[[Connection], Any]) -> Any:
+        try:
+            return self._read(op)
+        except BaseException as error:
+            return Failed(error)
 
     @property
     def pending(self) -> bool:
@@ -145,6 +177,16 @@ class Store:
     def _read_once(self, op: Callable[[Connection], T]) -> T:
         with self._database.reader.connect() as connection:
             return op(connection)
+
+
+def _answer(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+    for future, answer in answers:
+        if future.cancelled():
+            continue
+        if isinstance(answer, Failed):
+            future.set_exception(answer.error)
+        else:
+            future.set_result(answer)
 
 
 def _database(url: str, exclusive: bool) -> Database:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
@@ -44,7 +44,7 @@ class Avatars(Module):
         self._cards = self.need(VCards)
         self._cards.watch(self._card_changed)
         self._pubsub = self.need(PersonalEventing)
-        self._pubsub.also_load(lambda connection, owner: self._hashes.within(connection).get(owner), self._loaded)
+        self._pubsub.also_load(self._stored, self._loaded)
         self._pubsub.observe(METADATA, self._published)
 
     @hooks.account_loading(after=["pubsub"])
@@ -54,6 +54,11 @@ class Avatars(Module):
             account.put(Photo(picture.hash if picture is not None else ""))
             stored = self._hashes.set(account.jid.text, account.get(Photo).hash)
             stored.add_done_callback(lambda future: future.cancelled() or future.exception())  # it is looked for again
+
+    def _stored(self, connection: Any, owner: str) -> str | None:
+        """The hash that is kept; "" where there is no vCard, and None where nobody has looked into it."""
+        found = self._hashes.within(connection).get(owner)
+        return "" if found is None and not self._cards.has(connection, owner) else found
 
     def _loaded(self, account: Account, found: str | None) -> None:
         if found is not None:

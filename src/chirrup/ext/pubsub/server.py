@@ -141,7 +141,7 @@ class PersonalEventing(Module):
 
     # -- accounts, and who comes and goes
 
-    @hooks.account_loading(after=["roster"])
+    @hooks.account_loading()
     async def load(self, account: Account) -> None:
         service = PersonalService(account, self._caps)
         owner, store = account.jid.text, self.engine.store

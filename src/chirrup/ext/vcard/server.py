@@ -55,6 +55,10 @@ class VCards(Module):
         found = await self._values.get(owner.text)
         return None if found is None else parse_element(found)
 
+    def has(self, connection: Any, owner: str) -> bool:
+        """Whether an account has one, within somebody's query."""
+        return self._values.within(connection).get(owner) is not None
+
     async def write(self, owner: JID, card: Element) -> bool:
         """Put a vCard in place; durable when this returns. False, and nothing done, if it is too large."""
         written = str(card)
