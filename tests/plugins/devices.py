@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from chirrup import Client, ConnectionState, Message, StanzaError
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, on_message
 from chirrup.core.errors import DeadlineError, Disconnected
+from chirrup.core.features.resume import request
 from chirrup.core.features.starttls import ClientStartTLS
 from chirrup.core.xml import CLIENT
 from chirrup.ext.archive.client import Archive
@@ -129,8 +131,8 @@ class Device:
         self.sent_to: list[str] = []
         """The account that each message went to."""
 
-    async def send(self, to: str) -> None:
-        """Send the next message, when there is a connection."""
+    async def send(self, to: str, *, ask: bool = False) -> None:
+        """Send the next message, when there is a connection; with `ask` also ask for its acknowledgement at once."""
         message = Message(to, f"{self.name} {self.sent}", id=f"{self.name} {self.sent}")
         while True:
             try:
@@ -141,6 +143,9 @@ class Device:
                     raise
         self.sent += 1
         self.sent_to.append(to.partition("@")[0])
+        if ask:
+            with suppress(Disconnected, DeadlineError):
+                await self.client.send_nonza(request())
 
     async def settle(self) -> None:
         """Return when the server has acknowledged all that was sent, and what it had to say until then has come."""
@@ -190,23 +195,25 @@ class Town:
         self.fall_silent()
         await asyncio.gather(*[device.client.close() for device in self.devices])
 
-    def chat(self, pause: float) -> None:
-        """Let each device write to others, every `pause` seconds on average, until `fall_silent`."""
+    def chat(self, pause: float, *, ask: bool = False) -> None:
+        """Let each device write to others, every `pause` seconds on average, until `fall_silent`; with `ask` it asks
+        for each acknowledgement at once."""
         for device in self.devices:
             chance = random.Random(self.choose.random())
-            self._chats.append(asyncio.ensure_future(self._write(device, chance, pause)))
+            self._chats.append(asyncio.ensure_future(self._write(device, chance, pause, ask)))
 
     def fall_silent(self) -> None:
         for chat in self._chats:
             chat.cancel()
         self._chats.clear()
 
-    async def _write(self, device: Device, chance: random.Random, pause: float) -> None:
+    async def _write(self, device: Device, chance: random.Random, pause: float, ask: bool) -> None:
         others = [name for name in self.names if name != device.account]
         while True:
             await asyncio.sleep(chance.expovariate(1 / pause))
             to = f"{chance.choice(others)}@localhost"
-            await device.send(f"{to}/{chance.choice(RESOURCES)}" if chance.random() < FULL_JIDS else to)
+            full = chance.random() < FULL_JIDS
+            await device.send(f"{to}/{chance.choice(RESOURCES)}" if full else to, ask=ask)
 
     async def settle(self) -> None:
         """Return when everybody is online, and has all that was written until now."""
