@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from chirrup import __version__
 from chirrup.cli.options import ConfigOption, DataOption
 from chirrup.cli.user import user
 from chirrup.cli.which import load_config
+
+if TYPE_CHECKING:
+    from chirrup.cli.transfer.importing import Existing
 
 app = typer.Typer(help="An XMPP server.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 check = typer.Typer(help="Find faults before they matter.", no_args_is_help=True)
@@ -99,6 +102,49 @@ def invite(
     from chirrup.cli.invite import invite as make
 
     make(load_config(config, data), address, contact, days, code=code)
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path, typer.Argument(help="Where to write it; - for standard output.")],
+    host: Annotated[list[str] | None, typer.Option(help="Only this domain's; may be given several times.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="JID", help="Only this account.")] = None,
+    archive: Annotated[bool, typer.Option("--archive/--no-archive", help="Whether with archived messages.")] = True,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Write accounts, with all that is theirs, as XML that other servers read (XEP-0227). It has what their owners can
+    log in with: keep it like passwords."""
+    from chirrup.cli.transfer.commands import export_accounts
+
+    export_accounts(load_config(config, data), file, host, user, archive=archive)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="An XML file (XEP-0227), a folder with one, or Prosody's data folder.")
+    ],
+    format_: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="auto, xep0227 or prosody: what the source is.")
+    ] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    skip: Annotated[bool, typer.Option("--skip-existing", help="Leave accounts as they are that exist.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove accounts that exist, and make them anew.")] = False,
+    stop: Annotated[bool, typer.Option("--stop-on-error", help="Stop at the first problem.")] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Take over accounts of another server. Those that exist get what they lack, and keep their passwords."""
+    from chirrup.cli.transfer.commands import import_accounts
+
+    if skip and replace:
+        raise typer.BadParameter("either --skip-existing or --replace")
+    existing: Existing = "skip" if skip else "replace" if replace else "complete"
+    status = import_accounts(
+        load_config(config, data), source, format_, existing=existing, dry_run=dry_run, stop_on_error=stop
+    )
+    raise typer.Exit(status)
 
 
 @bot.command("run")

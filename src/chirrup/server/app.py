@@ -219,6 +219,16 @@ class Server:
                 if account := host.accounts.get(local):
                     host.forget(account)
 
+        async def account_changed(jid: str) -> None:
+            """Its data has changed in the store: whoever uses it comes back, and finds what is there now."""
+            local, _, domain = jid.partition("@")
+            host = self.hosts.get(domain)
+            account = host.accounts.get(local) if host else None
+            if host is not None and account is not None:
+                for session in list(account.sessions.values()):
+                    session.wire.fail(StreamError("reset", "the account was imported; log in again"))
+                host.forget(account)
+
         async def remove_account(jid: str) -> bool:
             local, _, domain = jid.partition("@")
             host = self.hosts.get(domain)
@@ -228,6 +238,7 @@ class Server:
             "status": status,
             "reload": reload,
             "account_removed": account_removed,
+            "account_changed": account_changed,
             "remove_account": remove_account,
         }
 

@@ -180,6 +180,40 @@ class MessageRows:
             count += self._connection.execute(update(table).where(these).values(waiting=False)).rowcount
         return count
 
+    def bring_in(self, owner: str, messages: Sequence[Message]) -> int:
+        """Store messages that come from elsewhere, with ascending ids, which are those of the time they are from. How
+        many are new: one that is there already with its very text is the same one, and any other that has its id makes
+        it take the next.
+
+        The index of words knows nothing of them; `forget_index` before."""
+        known = self._between(owner, messages[0].id - 1, messages[-1].id + CHUNK + len(messages))
+        taken = {message.id: message for message in known}
+        new = []
+        for message in messages:
+            number = message.id
+            while number in taken and taken[number].value != message.value:
+                number += 1
+            if number not in taken:
+                taken[number] = message = message._replace(id=number)
+                new.append((owner, *message))
+            elif (message.archived, message.waiting) != taken[number][-2:]:
+                old = taken[number]
+                flags = {"archived": message.archived or old.archived, "waiting": message.waiting or old.waiting}
+                these = update(table).where(table.c.owner == owner, table.c.id == number)
+                self._connection.execute(these.values(**flags))
+        if new:
+            self._connection.exec_driver_sql(_INSERTS[self._connection.dialect.name], new)
+            self._connection.execute(_SEEN, {"last": max(row[1] for row in new)})
+        return len(new)
+
+    def forget_index(self, owner: str) -> None:
+        """Have an archive indexed anew when it is next searched."""
+        search.forget(self._connection, owner)
+
+    def _between(self, owner: str, after: int, before: int) -> list[Message]:
+        values = {"owner": owner, "after": after, "before": before}
+        return self._messages("owner = :owner AND id > :after AND id < :before", "", values)
+
     def wait_again(self, owner: str, number: int) -> bool:
         where = update(table).where(table.c.owner == owner, table.c.id == number, not_(table.c.waiting))
         return self._connection.execute(where.values(waiting=True)).rowcount > 0

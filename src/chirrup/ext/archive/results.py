@@ -23,17 +23,16 @@ def results(found: Found, uid: Callable[[int], str], *, owner: JID, to: JID, que
     """Each message of a page, as it is written."""
     query = "" if queryid is None else f" queryid='{escape_attribute(queryid)}'"
     addresses = f"from='{escape_attribute(owner.text)}' to='{escape_attribute(to.text)}'"
-    head = f"<message {addresses}><result xmlns='{NS}'{query} id='"
     for message in found.messages:
-        yield (head + uid(message.id) + _forwarded(message)).encode()
+        yield f"<message {addresses}>{result(message, uid(message.id), query)}</message>".encode()
 
 
-def _forwarded(message: Message) -> str:
-    """Written where the default namespace is another one, so the stanza has to name its own."""
+def result(message: Message, uid: str, query: str = "") -> str:
+    """A message of an archive. It is written where the default namespace may be another one than its own."""
     stamp = format_datetime(moment_of(message.id))
     return (
-        f"'><forwarded xmlns='{FORWARD}'><delay xmlns='{DELAY}' stamp='{stamp}'/>"
-        f"<message xmlns='jabber:client'{message.value[_START:]}</forwarded></result></message>"
+        f"<result xmlns='{NS}'{query} id='{uid}'><forwarded xmlns='{FORWARD}'><delay xmlns='{DELAY}' stamp='{stamp}'/>"
+        f"<message xmlns='jabber:client'{message.value[_START:]}</forwarded></result>"
     )
 
 

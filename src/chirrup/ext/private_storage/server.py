@@ -10,8 +10,9 @@ from pydantic import Field
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
-from chirrup.core.xml import CLIENT, Element
+from chirrup.core.xml import Element
 from chirrup.ext.private_storage import NS
+from chirrup.ext.private_storage.keys import key
 from chirrup.ext.private_storage.payloads import Private
 from chirrup.server.module import Account, Addressee, Module, Request, Settings, Xep, iq_get, iq_set
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from chirrup.server.host import Host
 
 _OTHERS: Final = (Addressee.ACCOUNT,)
-_NOT_OWN: Final = frozenset({"", NS, CLIENT})
-"""Namespaces that an element has because it declares none."""
 
 
 class Keeper(Protocol):
@@ -61,19 +60,19 @@ class PrivateStorage(Module):
 
     def hand_over(self, name: str, ns: str, keeper: Keeper) -> Callable[[], None]:
         """Have another module keep the elements of that name, in place of this one; what is returned ends that."""
-        key = _key(Element(name, ns))
-        self._keepers[key] = keeper
-        return lambda: self._keepers.__delitem__(key)
+        kept = key(Element(name, ns))
+        self._keepers[kept] = keeper
+        return lambda: self._keepers.__delitem__(kept)
 
     async def read(self, owner: JID, name: str, ns: str) -> Element | None:
         """The element of that name that this module itself keeps."""
-        found = await self._map.get(owner.text, _key(Element(name, ns)))
+        found = await self._map.get(owner.text, key(Element(name, ns)))
         return None if found is None else parse_element(found)
 
     async def write(self, owner: JID, element: Element) -> None:
         """Keep an element, in place of one of its name. StanzaError where it doesn't fit."""
         self._check_size([str(element)])
-        await self._replace(owner.text, {_key(element): str(element)}, [] if element.children else [_key(element)])
+        await self._replace(owner.text, {key(element): str(element)}, [] if element.children else [key(element)])
 
     # -- requests
 
@@ -83,25 +82,25 @@ class PrivateStorage(Module):
         elements = request.payload.elements
         if len(elements) != 1:
             raise StanzaError("bad-request", "one element names what is asked for")
-        keeper = self._keepers.get(_key(elements[0]))
+        keeper = self._keepers.get(key(elements[0]))
         if keeper is not None and request.account is not None:
             return Private((await keeper.read(request.account),))
-        found = await self._map.get(request.to.text, _key(elements[0]))
+        found = await self._map.get(request.to.text, key(elements[0]))
         return Private((elements[0] if found is None else parse_element(found),))
 
     @iq_set(Private, to=(Addressee.OWN,))
     async def set(self, request: Request[Private]) -> None:
         """Put elements of one namespace in place of those of the same names; an empty one removes what was there."""
         elements = request.payload.elements
-        new = {_key(element): str(element) for element in elements}
+        new = {key(element): str(element) for element in elements}
         if not elements or len(new) < len(elements) or len({element.ns for element in elements}) > 1:
             raise StanzaError("not-acceptable", "what is kept are elements of one namespace, each with its own name")
         self._check_size(new.values())
         for element in elements:
-            if (keeper := self._keepers.get(_key(element))) is not None and request.account is not None:
+            if (keeper := self._keepers.get(key(element))) is not None and request.account is not None:
                 await keeper.write(request.account, element)
-                del new[_key(element)]
-        empty = [_key(element) for element in elements if not element.children and not element.attrs]
+                del new[key(element)]
+        empty = [key(element) for element in elements if not element.children and not element.attrs]
         empty = [key for key in empty if key in new]
         await self._replace(request.to.text, new, empty)
 
@@ -123,10 +122,3 @@ class PrivateStorage(Module):
     @iq_set(Private, to=_OTHERS, even_missing=True)
     def refuse(self, request: Request[Private]) -> None:
         raise StanzaError("forbidden", "it is for the account's owner only")
-
-
-def _key(element: Element) -> str:
-    """Under which key of the map an element is kept. StanzaError for one without a namespace of its own."""
-    if element.ns in _NOT_OWN:
-        raise StanzaError("not-acceptable", "the element needs a namespace of its own")
-    return f"{{{element.ns}}}{element.name}"
