@@ -14,13 +14,13 @@ from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamErr
 from chirrup.core.framing import farewell
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
-from chirrup.core.stanza import error_reply, is_stanza, may_bounce
+from chirrup.core.stanza import is_stanza
 from chirrup.core.stream import unexpected
 from chirrup.core.xml import Element
 from chirrup.net.clock import Timer
 from chirrup.net.connection import Connection
 from chirrup.server.logs import stream_log
-from chirrup.server.router import bounce
+from chirrup.server.router import bounce, reason_of
 from chirrup.server.wire_log import wire_log
 
 if TYPE_CHECKING:
@@ -288,20 +288,10 @@ class ComponentConnection(Connection):
         return to, sender
 
     def _failed(self, stanza: Element, error: Exception) -> None:
-        match error:
-            case StreamError():
-                self.fail(error)
-                return
-            case StanzaError():
-                reason = error
-            case StoreError():
-                self.log.error("storage failed", reason=str(error))
-                reason = StanzaError("internal-server-error", "storage failed", type="wait")
-            case _:
-                self.log.error("a stanza could not be processed", exc_info=error)
-                reason = StanzaError("internal-server-error")
-        if may_bounce(stanza):
-            self.answer(error_reply(stanza, reason))
+        if isinstance(error, StreamError):
+            self.fail(error)
+        else:
+            bounce(stanza, self, reason_of(error, self.log))
 
     # -- as an origin
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
-from chirrup.core.errors import StanzaError
+from chirrup.core.errors import StanzaError, StoreError
 from chirrup.core.jid import JID
 from chirrup.core.stanza import error_reply, may_bounce
 from chirrup.core.xml import Element
 
 if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
+
     from chirrup.server.session import Origin
 
 
@@ -51,6 +53,20 @@ def bounce(stanza: Element, origin: Origin, error: StanzaError) -> None:
     """Answer a stanza with an error, unless it is an error or a result itself (RFC 6120 §8.3.1)."""
     if may_bounce(stanza):
         origin.answer(error_reply(stanza, error))
+
+
+def reason_of(error: Exception, log: BoundLogger) -> StanzaError:
+    """What the sender of a stanza is told of the exception that ended its processing. What isn't the sender's fault is
+    logged."""
+    match error:
+        case StanzaError():
+            return error
+        case StoreError():
+            log.error("storage failed", reason=str(error))
+            return StanzaError("internal-server-error", "storage failed", type="wait")
+        case _:
+            log.error("a stanza could not be processed", exc_info=error)
+            return StanzaError("internal-server-error")
 
 
 def unreachable(stanza: Element, origin: Origin) -> None:

@@ -23,6 +23,7 @@ from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 from chirrup.server import redelivery
 from chirrup.server.management import Managed, nowhere
 from chirrup.server.resume import Absent, detach
+from chirrup.server.router import bounce, reason_of
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
@@ -352,21 +353,13 @@ class Session:
                     break
 
     def _failed(self, stanza: Element, error: Exception) -> None:
-        match error:
-            case StreamError():
-                self.end(drop=True)
-                self.wire.fail(error)
-                return
-            case StanzaError():
-                reason = error
-            case StoreError():
-                self.log.error("storage failed", reason=str(error))
-                reason = StanzaError("internal-server-error", "storage failed", type="wait")
-            case _:
-                self.log.error("a stanza could not be processed", exc_info=error)
-                reason = StanzaError("internal-server-error")
-        if stanza.ns == CLIENT and may_bounce(stanza):
-            self.answer(error_reply(stanza, reason))
+        if isinstance(error, StreamError):
+            self.end(drop=True)
+            self.wire.fail(error)
+            return
+        reason = reason_of(error, self.log)
+        if stanza.ns == CLIENT:
+            bounce(stanza, self, reason)
 
     def _process(self, stanza: Element) -> Awaitable[None] | None:
         if stanza.ns != CLIENT:
