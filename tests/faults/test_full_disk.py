@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from chirrup.core.features.resume import NS as MANAGEMENT
+from chirrup.core.features.resume import request
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.archive import NS as ARCHIVE
 from chirrup.ext.archive.payloads import Fin, Query, Result
@@ -146,5 +148,46 @@ async def test_messages_flow_while_they_cannot_be_archived(
     bob.received.clear()
     assert await archived(bob) == acknowledged
     await alice.client.close()
+    await bob.close()
+    assert server.stop() == 0
+
+
+async def test_what_was_not_stored_is_told_before_it_is_acknowledged(
+    small_disk: Path, server_process: Callable[..., Any]
+) -> None:
+    """Stream management counts what was dealt with: stored, or returned before the acknowledgement comes."""
+    server = server_process(plaintext=True)
+    server.start()
+    server.add_accounts("alice", "bob")
+    alice, bob = await connect(server, "alice"), await connect(server, "bob")
+    bob.send("<presence/>")
+    await bob.settle()
+    alice.send(f"<enable xmlns='{MANAGEMENT}'/>")
+    assert (await alice.receive()).name == "enabled"
+    refused: set[int] = set()
+
+    async def send(number: int) -> None:
+        body = Element("body", CLIENT, "x" * 2000)
+        alice.send(Element("message", CLIENT, body, type="chat", to="bob@localhost", id=number))
+        alice.send(request())
+        while (came := await alice.receive()).name != "a":
+            assert came.get("type") == "error"
+            refused.add(int(came.get("id")))
+        assert int(came.get("h")) == number + 1
+
+    sent = 0
+    await send(sent)
+    rest = fill(small_disk)
+    while not refused:
+        sent += 1
+        assert sent < MEGABYTES * 1024, "all was archived, on a disk that is full"
+        await send(sent)
+    assert refused == {sent}
+    rest.unlink()
+    await send(sent + 1)
+    acknowledged = [number for number in range(sent + 2) if number not in refused]
+    bob.received.clear()
+    assert await archived(bob) == acknowledged
+    alice.drop()
     await bob.close()
     assert server.stop() == 0

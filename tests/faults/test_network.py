@@ -28,7 +28,11 @@ limits.resumption_seconds = {RESUMPTION}
 limits.acknowledgement_seconds = 5
 limits.bytes_per_second = 1_000_000_000
 limits.burst_bytes = 1_000_000_000
+limits.connections_per_address = 10_000
+limits.failed_logins = 1_000_000
+limits.failed_logins_refuse = 1_000_000
 """
+"""Log-ins whose octets come a second time fail, and all come from the same address."""
 
 
 @pytest.mark.timeout(120 + CUTS)
