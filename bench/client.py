@@ -206,8 +206,12 @@ async def connect(
     """A connection that has logged in."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(Connection, "127.0.0.1", port)
-    async with asyncio.timeout(120):
-        await connection.log_in(user, resource, tls=tls, register=register, salted=salted, management=management)
+    try:
+        async with asyncio.timeout(120):
+            await connection.log_in(user, resource, tls=tls, register=register, salted=salted, management=management)
+    except BaseException:
+        connection.transport.close()
+        raise
     return connection
 
 
