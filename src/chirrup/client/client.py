@@ -124,6 +124,13 @@ class Client(Entity):
         """The domain of the account, which the server has to have a certificate for."""
         return self._address.domain
 
+    def use_password(self, password: str) -> None:
+        """Log in with this one from the next time on."""
+        credentials = self._policy.credentials
+        if credentials is not None:
+            changed = replace(credentials, password=password, token=None, salted_passwords={})
+            self._policy = replace(self._policy, credentials=changed, remembered=None)
+
     def answer(self, iq: Element) -> None:
         iq.attrs.pop("from", None)  # the own address, which the server puts there
         super().answer(iq)

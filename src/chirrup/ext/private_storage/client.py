@@ -23,7 +23,7 @@ class PrivateStorage(Feature):
     xeps = ((49, "1.2", ""),)
 
     async def get(self, kind: type[P]) -> P | None:
-        """What is kept, as a payload; None if nothing was. Raises StanzaError, or PayloadError where it is malformed."""
+        """What is kept, as a payload; None if nothing was. Raises StanzaError, or PayloadError."""
         found = await self.get_element(kind.NAME, kind.NS)
         return None if not found.children and not found.attrs else kind.parse(found)
 
