@@ -31,7 +31,6 @@ from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
 from chirrup.core.xml import STREAMS, Element
 from chirrup.net.clock import Clock
-from chirrup.net.deadline import Deadline
 from chirrup.net.dial import Dialer, Target
 from chirrup.net.dns import Resolver, SystemResolver
 from chirrup.net.trust import Trust
@@ -121,7 +120,7 @@ class Component(Entity):
     async def _shake_hands(self, link: Link) -> Negotiated:
         handshake = ClientHandshake(self.jid.domain, self._secret, limits=self._limits)
         try:
-            async with Deadline(self.clock, self.timeout, f"waiting for {link.where} to take the component"):
+            async with self.deadline(f"waiting for {link.where} to take the component"):
                 link.write(handshake.take())
                 while not handshake.receive(await link.read()):
                     link.write(handshake.take())

@@ -128,6 +128,11 @@ class Entity(Session):
 
     # -- sending
 
+    def deadline(self, step: str, timeout: float | None = None) -> Deadline:
+        """`async with` this, what takes longer than `timeout` seconds, by default the client's, ends in DeadlineError,
+        which says at which step."""
+        return Deadline(self.clock, self.timeout if timeout is None else timeout, step)
+
     async def send(self, stanza: Stanza | Element) -> None:
         """Send a stanza, as soon as there is a connection and room.
 
@@ -159,7 +164,7 @@ class Entity(Session):
     async def _room(self) -> Link:
         """The connection, when there is one and it has room."""
         step = "waiting for room to send" if self._link is not None else "waiting for the connection"
-        async with Deadline(self.clock, self.timeout, step):
+        async with self.deadline(step):
             while True:
                 link = self._link
                 if link is not None and link.has_room:
@@ -248,10 +253,9 @@ class Entity(Session):
             iq.attrs["to"] = address.text
         answer = self._requests.expect(id_, address)
         step = f"waiting for the answer to <{element.name} xmlns='{element.ns}'/> from {address or 'the server'}"
-        seconds = self.timeout if timeout is None else timeout
         try:
             self._pace()
-            async with Deadline(self.clock, seconds, step):
+            async with self.deadline(step, timeout):
                 await self.send(iq)
                 came = await answer
         finally:

@@ -15,7 +15,6 @@ from chirrup.core.jid import JID
 from chirrup.ext.receipts import NS
 from chirrup.ext.receipts.payloads import Receipt, ReceiptRequest
 from chirrup.ext.roster.client import Roster
-from chirrup.net.deadline import Deadline
 
 MOST: Final = 1_000
 """So many receipts are waited for; of more, the oldest are given up."""
@@ -55,8 +54,7 @@ class Receipts(Feature):
         Raises StanzaError if the message comes back, and DeadlineError after `timeout` seconds, by default the
         client's."""
         arrived = await self.request(message)
-        seconds = self.entity.timeout if timeout is None else timeout
-        async with Deadline(self.entity.clock, seconds, f"waiting for a receipt from {message.to}"):
+        async with self.entity.deadline(f"waiting for a receipt from {message.to}", timeout):
             return await arrived
 
     async def request(self, message: Message) -> asyncio.Future[JID]:
