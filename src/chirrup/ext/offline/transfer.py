@@ -13,10 +13,10 @@ from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, serialise
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.offline.arriving import cleaned, id_for, message_from, moment_of, same
-from chirrup.ext.offline.rules import moment_of as stored_at
 from chirrup.ext.stanza_ids.rules import stanza_id
 from chirrup.server.transfer import NS, Incoming, Part
 from chirrup.store.messages import Message, MessageRows, Range
+from chirrup.store.messages import moment_of as stored_at
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
