@@ -7,10 +7,16 @@ from xml.sax.saxutils import escape
 
 from bench.report import Report
 
-_COLOURS: Final = {"chirrup": "#1f6feb", "prosody": "#e08600", "ejabberd": "#2da44e", "relay": "#8c959f"}
+_COLOURS: Final = {
+    "chirrup": "#1f6feb",
+    "prosody": "#e08600",
+    "prosody-sqlite": "#9a6700",
+    "ejabberd": "#2da44e",
+    "relay": "#8c959f",
+}
 _OTHER: Final = "#bf3989"
-_WIDTH: Final = 860
-_LEFT: Final = 250
+_WIDTH: Final = 920
+_LEFT: Final = 310
 """Where the bars begin; the names of the scenarios are left of it."""
 _BAR: Final = 13
 _GAP: Final = 12

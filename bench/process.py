@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -9,15 +10,19 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 _CPUCLOCK_SCHED: Final = 2
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None)
 
 
 class Process:
-    """A program with its children, ended by `stop`."""
+    """A program with its children, ended by `stop`, or by the kernel when the thread that began it has ended, however
+    that came about."""
 
     def __init__(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None, log: Path) -> None:
         self.log = log
@@ -30,6 +35,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=partial(_end_with, os.getpid()),
             )
 
     @property
@@ -51,7 +57,15 @@ class Process:
         return sum(_field(pid, "VmHWM") for pid in self._family()) * 1024
 
     def wait_for_port(self, port: int, *, seconds: float = 60) -> tuple[float, float]:
-        """Wait until something listens there; seconds it took, and seconds of CPU time."""
+        """Wait until something listens there; seconds it took, and seconds of CPU time. If it comes to nothing, or is
+        interrupted, the process is stopped."""
+        try:
+            return self._wait_for_port(port, seconds)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _wait_for_port(self, port: int, seconds: float) -> tuple[float, float]:
         began = time.monotonic()
         while time.monotonic() < began + seconds:
             if self._process.poll() is not None:
@@ -64,9 +78,9 @@ class Process:
             time.sleep(0.002)
         raise RuntimeError(f"nothing listens on port {port} after {seconds} s:\n{self._last_lines()}")
 
-    def stop(self) -> None:
-        """End it, and what it has begun: politely, then by force."""
-        for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+    def stop(self, *, politely: bool = False) -> None:
+        """End it, and what it has begun: at once, or politely first, where what it has stored is to be used again."""
+        for sign, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10))[0 if politely else 1 :]:
             if self._process.poll() is None:
                 os.killpg(self.pid, sign)
                 try:
@@ -91,6 +105,13 @@ class Process:
 
     def _last_lines(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _end_with(parent: int) -> None:
+    """In a child, before its program begins: the kernel is to kill it when its parent ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # which it has already
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _cpu_of(pid: int) -> float:

@@ -66,7 +66,7 @@ def _sample(spy: str, scenario: Scenario) -> dict[str, int]:
                 watcher.send_signal(signal.SIGINT)
                 await watcher.wait()
 
-        run(CHIRRUP, Scenario(watched))
+        run(CHIRRUP, Scenario(watched, prepare=scenario.prepare), Path(folder, "prepared"))
         return _stacks(stacks.read_text())
 
 

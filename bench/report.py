@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from bench.scenarios.result import Result
@@ -63,11 +65,22 @@ class Report:
             "failures": self.failures,
         }
 
+    def save(self, file: Path) -> None:
+        """All of it as JSON, a run a line, in place of what the file has; whole at any time."""
+        head = {**self.to_json(), "runs": []}
+        runs = ",\n".join(json.dumps(run, ensure_ascii=False) for run in self.to_json()["runs"])
+        before, after = json.dumps(head, indent=1, ensure_ascii=False).split('"runs": []')
+        new = file.with_name(file.name + ".new")
+        new.write_text(f'{before}"runs": [\n{runs}\n]{after}\n')
+        new.replace(file)
+
     @classmethod
     def from_json(cls, *parts: dict[str, Any]) -> Report:
-        """The runs of several files as one report; machine and versions are those of the first."""
+        """The runs of several files as one report; machine and versions are those of the first that tells."""
         scales = sorted({scale for part in parts for scale in part["scales"]})
-        report = cls(parts[0]["machine"], parts[0]["versions"], scales)
+        versions = {server: version for part in reversed(parts) for server, version in part["versions"].items()}
+        order = dict.fromkeys(server for part in parts for server in part["versions"])
+        report = cls(parts[0]["machine"], {server: versions[server] for server in order}, scales)
         for part in parts:
             report.runs += [
                 Run(run["scenario"], run["server"], Result(**run["result"]), run["started_in"], run["started_with"])

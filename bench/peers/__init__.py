@@ -44,4 +44,6 @@ class Peer:
     version: Callable[[], str | None]
     """Its version, None where it isn't installed."""
     start: Callable[[Path, Path, Path], Running]
-    """Start it with an empty folder, a certificate and its key."""
+    """Start it with a folder, empty or of its own from before, a certificate and its key."""
+    variant: bool = False
+    """It differs from another only in how it stores messages, and is measured only where they are kept."""

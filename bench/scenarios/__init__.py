@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.scenarios.archive import last_page
-from bench.scenarios.chat import PASSING, REALISTIC, SMALL, chat, chat_bare
+from bench.scenarios.archive import fill, last_page
+from bench.scenarios.chat import PASSING, PASSING_REALISTIC, REALISTIC, SMALL, chat, chat_bare
+from bench.scenarios.detached import detached
 from bench.scenarios.idle import idle
 from bench.scenarios.latency import latency
 from bench.scenarios.managed import chat_managed
@@ -29,27 +30,38 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
     def of(count: int) -> int:
         return max(20, int(count * scale))
 
-    many = partial(chat, pairs=20, window=64, messages=of(60_000))
-    one = partial(chat, pairs=20, window=1, messages=of(30_000))
+    seconds = 10 * scale  # how long a slow server works: its units are fewer then
+    many = partial(chat, pairs=20, window=64, messages=of(60_000), longest=seconds)
+    one = partial(chat, pairs=20, window=1, messages=of(30_000), longest=seconds)
+    managed = partial(chat_managed, pairs=20, window=64, messages=of(60_000), longest=seconds)
+    bare = partial(chat_bare, pairs=20, window=64, messages=of(40_000), longest=seconds)
+    steady = partial(latency, pairs=20, rate=2_000, seconds=seconds)
     return {
-        "chat, plain": Scenario(partial(many, body=SMALL, tls=False), relay=True),
-        "chat, TLS": Scenario(partial(many, body=SMALL, tls=True), relay=True),
-        "chat, TLS, realistic": Scenario(partial(many, body=REALISTIC, tls=True), relay=True),
-        "chat, TLS, stream management, carbons": Scenario(
-            partial(chat_managed, pairs=20, window=64, messages=of(60_000), body=REALISTIC)
-        ),
-        "chat, plain, one in flight": Scenario(partial(one, body=SMALL, tls=False), relay=True),
-        "chat, TLS, one in flight": Scenario(partial(one, body=SMALL, tls=True), relay=True),
+        "chat, plain, archived": Scenario(partial(many, body=SMALL, tls=False), relay=True, kept=True),
+        "chat, TLS, archived": Scenario(partial(many, body=SMALL, tls=True), relay=True, kept=True),
+        "chat, TLS, realistic, archived": Scenario(partial(many, body=REALISTIC, tls=True), relay=True, kept=True),
+        "chat, TLS, stream management, carbons, archived": Scenario(partial(managed, body=REALISTIC), kept=True),
+        "chat, plain, one in flight, archived": Scenario(partial(one, body=SMALL, tls=False), relay=True, kept=True),
+        "chat, TLS, one in flight, archived": Scenario(partial(one, body=SMALL, tls=True), relay=True, kept=True),
+        "chat to bare JIDs, two clients, archived": Scenario(partial(bare, body=SMALL), kept=True),
         "chat, plain, not kept": Scenario(partial(many, body=PASSING, tls=False), relay=True),
         "chat, TLS, not kept": Scenario(partial(many, body=PASSING, tls=True), relay=True),
-        "chat, plain, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=False), relay=True),
-        "chat, TLS, not kept, one in flight": Scenario(partial(one, body=PASSING, tls=True), relay=True),
-        "chat to bare JIDs, two clients": Scenario(partial(chat_bare, pairs=20, window=64, messages=of(40_000))),
-        "archive, last 50 of 100,000": Scenario(partial(last_page, messages=of(100_000), queries=of(500))),
-        "offline": Scenario(partial(offline, senders=20, messages=of(18_000))),
+        "chat, TLS, realistic, not kept": Scenario(partial(many, body=PASSING_REALISTIC, tls=True), relay=True),
+        "chat, TLS, stream management, carbons, not kept": Scenario(partial(managed, body=PASSING_REALISTIC)),
+        "chat, plain, one in flight, not kept": Scenario(partial(one, body=PASSING, tls=False), relay=True),
+        "chat, TLS, one in flight, not kept": Scenario(partial(one, body=PASSING, tls=True), relay=True),
+        "chat to bare JIDs, two clients, not kept": Scenario(partial(bare, body=PASSING)),
+        "archive, last 50 of 100,000": Scenario(
+            partial(last_page, queries=of(500), longest=seconds),
+            kept=True,
+            prepare=partial(fill, messages=min(100_000, of(400_000)), longest=120 * scale),
+        ),
+        "offline": Scenario(partial(offline, senders=20, messages=of(18_000), longest=seconds), kept=True),
         "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),
-        "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000))),
+        "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000)), once=True),
         "resumption": Scenario(partial(resume, sessions=200, times=max(1, round(10 * scale)))),
+        "detached sessions": Scenario(partial(detached, sessions=of(2_000))),
         "presence": Scenario(partial(presence, users=of(500), contacts=20, changes=10)),
-        "latency at 2,000/s": Scenario(partial(latency, pairs=20, rate=2_000, seconds=10 * scale)),
+        "latency at 2,000/s, archived": Scenario(partial(steady, body=SMALL)),
+        "latency at 2,000/s, not kept": Scenario(partial(steady, body=PASSING)),
     }

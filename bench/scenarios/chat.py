@@ -19,8 +19,10 @@ REALISTIC: Final = (
     "<markable xmlns='urn:xmpp:chat-markers:0'/>"
     "<origin-id xmlns='urn:xmpp:sid:0' id='7c2fd6a1-9d3b-4c55-8f0e-4c3a9e5f2b11'/></message>"
 )
-PASSING: Final = SMALL.replace("</message>", "<no-store xmlns='urn:xmpp:hints'/></message>")
+_NO_STORE: Final = "<no-store xmlns='urn:xmpp:hints'/></message>"
+PASSING: Final = SMALL.replace("</message>", _NO_STORE)
 """A message that nobody is to keep, so that nothing but its delivery is measured."""
+PASSING_REALISTIC: Final = REALISTIC.replace("</message>", _NO_STORE)
 END: Final = b"</message>"
 
 
@@ -50,8 +52,9 @@ class Pair:
         self._send(self._window)
 
     def stop(self) -> None:
-        """Send no more."""
+        """Send no more; what is on its way is still waited for."""
         self._total = self._sent
+        self._finish()
 
     def _send(self, count: int) -> None:
         count = min(count, self._total - self._sent)
@@ -63,8 +66,11 @@ class Pair:
         found = self._counter.feed(data)
         if found:
             self._send(found)
-            if self._counter.total >= self._total and not self._done.done():
-                self._done.set_result(None)
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._counter.total >= self._total and not self._done.done():
+            self._done.set_result(None)
 
     async def wait(self, seconds: float) -> None:
         """Wait for all, or until nothing has come for that long: those messages are lost."""
@@ -75,22 +81,33 @@ class Pair:
 
 
 async def chat(
-    server: Running, *, pairs: int, window: int, messages: int, body: str, tls: bool, patience: float = 5
+    server: Running,
+    *,
+    pairs: int,
+    window: int,
+    messages: int,
+    body: str,
+    tls: bool,
+    longest: float = 60,
+    patience: float = 5,
 ) -> Result:
-    """Pairs of accounts, messages to full JIDs, so many in flight for each pair.
+    """Pairs of accounts, messages to full JIDs, so many in flight for each pair; fewer than `messages` from a server
+    that hasn't passed them on after `longest` seconds.
 
     After `patience` seconds in which nothing arrives, what is missing is lost."""
     if server.name == "relay":
         receivers = [await relay.join(server, "R", n, tls=tls) for n in range(pairs)]
         senders = [await relay.join(server, "S", n, tls=tls) for n in range(pairs)]
-        return await exchange(server, senders, receivers, [r.jid for r in receivers], window, messages, body, patience)
+        addresses = [receiver.jid for receiver in receivers]
+        return await exchange(server, senders, receivers, addresses, window, messages, body, longest, patience)
     users = await available(server.port, [f"chat{n}" for n in range(2 * pairs)], tls=tls)
-    return await exchange(
-        server, users[:pairs], users[pairs:], [u.jid for u in users[pairs:]], window, messages, body, patience
-    )
+    addresses = [user.jid for user in users[pairs:]]
+    return await exchange(server, users[:pairs], users[pairs:], addresses, window, messages, body, longest, patience)
 
 
-async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) -> Result:
+async def chat_bare(
+    server: Running, *, pairs: int, window: int, messages: int, body: str, longest: float = 60
+) -> Result:
     """As `chat`, to bare JIDs whose account has two clients of the same priority; a unit is a message, delivered
     twice where the server does so."""
     names = [f"bare{n}" for n in range(2 * pairs)]
@@ -101,7 +118,9 @@ async def chat_bare(server: Running, *, pairs: int, window: int, messages: int) 
     counters = [Counter(END) for _ in second]
     for connection, counter in zip(second, counters, strict=True):
         connection.on_data = counter.feed
-    result = await exchange(server, users[:pairs], receivers, addresses, window, messages, SMALL, 5, counters)
+    result = await exchange(
+        server, users[:pairs], receivers, addresses, window, messages, body, longest, copies=counters
+    )
     close(second)
     result.figures["copies"] = 1 + sum(counter.total for counter in counters) / max(1, result.units)
     return result
@@ -126,7 +145,8 @@ async def exchange(
     window: int,
     messages: int,
     body: str,
-    patience: float,
+    longest: float,
+    patience: float = 5,
     copies: Sequence[Counter] = (),
     kind: type[Pair] = Pair,
 ) -> Result:
@@ -140,8 +160,12 @@ async def exchange(
     meter = Meter(server)
     for pair in running:
         pair.begin()
+    loop = asyncio.get_running_loop()
+    enough = [loop.call_later(longest, pair.stop) for pair in running]
     await asyncio.gather(*[pair.wait(patience) for pair in running])
-    await _settled(copies, len(copies) * each)
+    for timer in enough:
+        timer.cancel()
+    await _settled(copies, sum(pair.received for pair in running))
     lost = sum(pair.lost for pair in running)
     result = meter.result("message", sum(pair.received for pair in running), lost=lost)
     close(senders + receivers)

@@ -19,8 +19,7 @@ async def idle(server: Running, *, sessions: int) -> Result:
 
     Then all become available, and what the server's memory has grown by is divided among them."""
     names = [f"idle{number}" for number in range(-(-sessions // _CLIENTS))]
-    salted: dict[str, SaltedPasswords] = {name: {} for name in names}
-    await in_parallel([_make(server, name, salted[name]) for name in names], most=16)
+    salted = await make_accounts(server, names)
     await asyncio.sleep(1)
     before = server.process.memory()
     meter = Meter(server)
@@ -39,6 +38,13 @@ async def idle(server: Running, *, sessions: int) -> Result:
     result.figures["KiB a session"] = (server.process.memory() - before) / len(users) / 1024
     close(users)
     return result
+
+
+async def make_accounts(server: Running, names: list[str]) -> dict[str, SaltedPasswords]:
+    """Make accounts; by name, the keys that their clients have derived."""
+    salted: dict[str, SaltedPasswords] = {name: {} for name in names}
+    await in_parallel([_make(server, name, salted[name]) for name in names], most=16)
+    return salted
 
 
 async def _make(server: Running, name: str, salted: SaltedPasswords) -> None:

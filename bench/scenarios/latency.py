@@ -10,11 +10,14 @@ from collections.abc import Callable
 from bench.client import available, close
 from bench.counting import Counter
 from bench.peers import Running
-from bench.scenarios.chat import END, SMALL
+from bench.scenarios.chat import END
 from bench.scenarios.result import Meter, Result
 
+_PATIENCE = 5.0
+"""Seconds without a message after which the rest is lost."""
 
-async def latency(server: Running, *, pairs: int, rate: int, seconds: float) -> Result:
+
+async def latency(server: Running, *, pairs: int, rate: int, seconds: float, body: str) -> Result:
     """Messages at a fixed rate over TLS; how long each takes from the sender's write to the receiver's read, in ms."""
     users = await available(server.port, [f"lat{n}" for n in range(2 * pairs)], tls=True)
     senders, receivers = users[:pairs], users[pairs:]
@@ -34,7 +37,7 @@ async def latency(server: Running, *, pairs: int, rate: int, seconds: float) -> 
 
     for number, receiver in enumerate(receivers):
         receiver.on_data = watch(number)
-    messages = [SMALL.format(to=receiver.jid).encode() for receiver in receivers]
+    messages = [body.format(to=receiver.jid).encode() for receiver in receivers]
     meter = Meter(server)
     began = time.perf_counter()
     total = int(rate * seconds)
@@ -45,9 +48,10 @@ async def latency(server: Running, *, pairs: int, rate: int, seconds: float) -> 
         number = index % pairs
         sent[number].append(time.perf_counter())
         senders[number].write(messages[number])
-    for _ in range(100):
-        if len(took) >= total:
-            break
+    before, last = -1, time.perf_counter()
+    while len(took) < total and time.perf_counter() < last + _PATIENCE:
+        if len(took) != before:
+            before, last = len(took), time.perf_counter()
         await asyncio.sleep(0.05)
     result = meter.result("message", len(took), lost=total - len(took))
     ordered = sorted(took)

@@ -43,10 +43,14 @@ async def manage(connection: Connection) -> None:
     await connection.expect(b"<enabled")
 
 
-async def chat_managed(server: Running, *, pairs: int, window: int, messages: int, body: str) -> Result:
+async def chat_managed(
+    server: Running, *, pairs: int, window: int, messages: int, body: str, longest: float = 60
+) -> Result:
     """As `chat` with TLS, with stream management and carbons at both ends."""
     users = await available(server.port, [f"managed{n}" for n in range(2 * pairs)], tls=True)
     await in_parallel([manage(user) for user in users])
     receivers = users[pairs:]
     addresses = [user.jid for user in receivers]
-    return await exchange(server, users[:pairs], receivers, addresses, window, messages, body, 5, kind=ManagedPair)
+    return await exchange(
+        server, users[:pairs], receivers, addresses, window, messages, body, longest, kind=ManagedPair
+    )

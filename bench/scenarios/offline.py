@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from bench.client import Connection, available, close, connect
 from bench.counting import Answers, Counter
@@ -17,8 +18,9 @@ _PATIENCE = 10.0
 """Seconds without a message after which the rest is lost."""
 
 
-async def offline(server: Running, *, senders: int, messages: int) -> Result:
-    """Messages to accounts that are away. A sender asks for an answer after each ten, which acknowledges them.
+async def offline(server: Running, *, senders: int, messages: int, longest: float) -> Result:
+    """Messages to accounts that are away: so many, or as many as are acknowledged in `longest` seconds. A sender asks
+    for an answer after each ten, which acknowledges them.
 
     Then the accounts come back. What reaches them is counted, and what that costs is a figure of its own."""
     each = messages // senders // _BATCH * _BATCH or _BATCH
@@ -27,21 +29,26 @@ async def offline(server: Running, *, senders: int, messages: int) -> Result:
     close(await available(server.port, aways, presence=False))
     await asyncio.sleep(1)  # the servers don't tell when they have noticed that somebody left
     meter = Meter(server)
-    await asyncio.gather(*[_send(user, aways[number::senders], each) for number, user in enumerate(users)])
-    result = meter.result("message", each * senders)
+    end = time.monotonic() + longest
+    sent = await asyncio.gather(*[_send(user, aways[number::senders], each, end) for number, user in enumerate(users)])
+    result = meter.result("message", sum(sent))
     close(users)
     meter = Meter(server)
-    shares = [min(_EACH, each - number // senders * _EACH) for number in range(len(aways))]
+    shares = [min(_EACH, max(0, sent[number % senders] - number // senders * _EACH)) for number in range(len(aways))]
     counts = await asyncio.gather(*[_fetch(server, name, share) for name, share in zip(aways, shares, strict=True)])
-    result.lost = each * senders - sum(counts)
+    result.lost = sum(sent) - sum(counts)
     result.figures["µs handing over"] = meter.result("message", max(1, sum(counts))).cpu_us
     return result
 
 
-async def _send(user: Connection, aways: list[str], each: int) -> None:
-    for sent in range(0, each, _BATCH):
+async def _send(user: Connection, aways: list[str], each: int, end: float) -> int:
+    """How many it has sent."""
+    sent = 0
+    while sent < each and time.monotonic() < end:
         user.write(SMALL.format(to=f"{aways[sent // _EACH]}@localhost").encode() * _BATCH)
         await user.settle()
+        sent += _BATCH
+    return sent
 
 
 async def _fetch(server: Running, name: str, share: int) -> int:
@@ -60,7 +67,7 @@ async def _fetch(server: Running, name: str, share: int) -> int:
 
     away.on_data = look
     away.write(b"<presence/>")
-    before = -1
+    before = -1 if share else 0
     while counter.total != before and not complete.done():
         before = counter.total
         await asyncio.wait([complete], timeout=_PATIENCE)

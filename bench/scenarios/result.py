@@ -73,3 +73,10 @@ class Scenario:
     work: Callable[[Running], Awaitable[Result]]
     relay: bool = False
     """Whether the bare relay can do it too."""
+    kept: bool = False
+    """Whether the server is to store messages, so that it matters how: variants of servers are measured too."""
+    prepare: Callable[[Running], Awaitable[dict[str, float]]] | None = None
+    """What fills a server's folder, once; each run is then of a server that is started with what is in it. What it
+    returns are figures of each of those runs."""
+    once: bool = False
+    """It takes so long that it is done in the first run only."""

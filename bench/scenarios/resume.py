@@ -18,12 +18,12 @@ _ID: Final = re.compile(rb"<enabled\b[^>]*\bid=['\"]([^'\"]+)['\"]")
 class Resumable:
     """An account's client, from one connection to the next."""
 
-    def __init__(self, name: str, connection: Connection) -> None:
+    def __init__(self, name: str, connection: Connection, salted: SaltedPasswords | None = None) -> None:
         self.name = name
         self.connection = connection
         self.management = Management()
         self.management.jid = connection.jid
-        self._salted = SaltedPasswords()
+        self._salted = SaltedPasswords() if salted is None else salted
 
     async def enable(self) -> None:
         """Switch stream management on; nothing is to come from now on but what is sent to it."""
@@ -32,7 +32,9 @@ class Resumable:
         await connection.expect(b"carbons")
         came = bytearray()
         connection.write(b"<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
-        await connection.expect(b"/>", keep=came)
+        await connection.expect(b"<enabled", keep=came)
+        if b">" not in came[came.find(b"<enabled") :]:
+            await connection.expect(b">", keep=came)
         found = _ID.search(came)
         if found is None:
             raise RuntimeError(f"no session to come back to: {bytes(came)!r}")

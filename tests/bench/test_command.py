@@ -36,7 +36,10 @@ def test_with_no_server_at_all_it_fails(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_server_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--servers", "chirrup,openfire"])
-    assert "no server is called openfire; there are chirrup, prosody, ejabberd, relay" in capsys.readouterr().err
+    assert (
+        "no server is called openfire; there are chirrup, prosody, prosody-sqlite, ejabberd, relay"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_scenario_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -47,8 +50,9 @@ def test_a_scenario_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str
 def test_patterns_choose_scenarios() -> None:
     assert list(select([], 1.0)) == list(scenarios())
     assert set(select(["chat, TLS*", "presence"], 1.0)) == {
-        "chat, TLS", "chat, TLS, realistic", "chat, TLS, stream management, carbons", "chat, TLS, one in flight",
-        "chat, TLS, not kept", "chat, TLS, not kept, one in flight", "presence",
+        *[f"chat, TLS{kind}, {kept}" for kept in ("archived", "not kept")
+          for kind in ("", ", realistic", ", stream management, carbons", ", one in flight")],
+        "presence",
     }  # fmt: skip
 
 

@@ -39,6 +39,15 @@ def test_a_figure_is_the_median_and_its_ratios_are_to_the_better_peer_and_the_re
     assert cells(table(found), "ejabberd")[3] == "1.25"
 
 
+def test_the_better_peer_is_the_cheapest_of_those_that_did_the_scenario() -> None:
+    found = report(chirrup=[20.0], prosody=[80.0], **{"prosody-sqlite": [40.0]}, ejabberd=[100.0])
+    assert cells(table(found), "chirrup")[3] == "0.50"
+    found.runs += [
+        Run("presence", server, result(cpu), 0.2, 0.1) for server, cpu in (("chirrup", 8.0), ("prosody", 80.0))
+    ]
+    assert found.better_peer("presence") == pytest.approx(80.0)
+
+
 def test_without_peers_and_relay_there_are_no_ratios() -> None:
     assert cells(table(report(chirrup=[20.0])), "chirrup")[3:5] == ["", ""]
 
@@ -86,6 +95,8 @@ def test_reports_go_through_json_and_join() -> None:
     joined = Report.from_json(*parts)
     assert joined.runs == first.runs + second.runs
     assert joined.versions == first.versions
+    third = Report.from_json(report(chirrup=[20.0]).to_json(), report(prosody=[10.0]).to_json())
+    assert list(third.versions) == ["chirrup", "prosody"]
 
 
 def test_the_table_of_starts_is_in_milliseconds() -> None:
@@ -95,24 +106,34 @@ def test_the_table_of_starts_is_in_milliseconds() -> None:
 def test_the_chart_is_xml_with_a_bar_for_each_server() -> None:
     root = ElementTree.fromstring(chart(report(chirrup=[20.0], prosody=[80.0])))
     rects = root.findall(".//{*}rect")
-    bars = [float(rect.get("width", 0)) for rect in rects if rect.get("x") == "250" and rect.get("y") != "34"]
+    bars = [float(rect.get("width", 0)) for rect in rects if rect.get("x") == "310" and rect.get("y") != "34"]
     assert len(bars) == 2
     assert bars[1] == pytest.approx(4 * bars[0])
 
 
 def test_only_the_marked_parts_of_the_page_are_replaced(tmp_path: Path) -> None:
     page = tmp_path / "performance.md"
-    parts = [f"<!-- bench: {name} -->\nold\n<!-- /bench: {name} -->" for name in ("machine", "figures", "start")]
+    parts = [
+        f"<!-- bench: {name} -->\nold\n<!-- /bench: {name} -->" for name in ("machine", "figures", "start", "goals")
+    ]
     page.write_text("\n".join(["by hand", *parts, "by hand too", ""]))
-    docs.write(report(chirrup=[20.0]), page)
+    results = tmp_path / "results.json"
+    docs.write(report(chirrup=[20.0]), page, results)
     once = page.read_text()
-    docs.write(report(chirrup=[20.0]), page)
+    docs.write(report(chirrup=[20.0]), page, results)
     assert page.read_text() == once
     assert once.startswith("by hand\n")
     assert once.endswith("\nby hand too\n")
     assert "old" not in once
     assert "| chat | chirrup | 20.0 |" in once
     assert page.with_suffix(".svg").exists()
+    assert Report.from_json(json.loads(results.read_text())) == report(chirrup=[20.0])
+
+
+def test_the_page_says_what_the_results_say() -> None:
+    """After a change to the goals or the tables: `python -m bench --report bench/results.json --docs`."""
+    page = docs.PAGE.read_text()
+    assert docs.filled(page, Report.from_json(json.loads(docs.RESULTS.read_text()))) == page
 
 
 def test_a_page_without_marks_is_an_error() -> None:
