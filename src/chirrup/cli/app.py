@@ -179,6 +179,31 @@ def send(
 
 
 @app.command()
+def console(
+    jid: Annotated[str, typer.Argument(metavar="JID", envvar="CHIRRUP_JID", help="The own address.")],
+    component: Annotated[
+        bool, typer.Option("--component", help="Log in as a component: JID is its domain, the password its secret.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="The server's name or IP address, where DNS doesn't tell.")] = "",
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Its port, with --host.")] = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM file with the only certificate authorities to trust.")] = None,
+    verify: Annotated[bool, typer.Option(help="Whether to check the server's certificate.")] = True,
+    data: Annotated[Path | None, typer.Option("--data", "-d", help="Folder for the history of what was typed.")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds for which answers are waited for at the end of standard input.")
+    ] = 10.0,
+) -> None:
+    """Send and see stanzas by hand. Without a terminal: stanzas from standard input, what comes to standard output.
+
+    The password is asked for, or taken from CHIRRUP_PASSWORD."""
+    from chirrup.cli.console.console import console as run_console
+    from chirrup.server.config import default_data
+
+    options = {} if component else {"ca": ca, "verify": verify}
+    run_console(jid, data or default_data(), component=component, host=host, port=port, wait=wait, **options)
+
+
+@app.command()
 def version() -> None:
     """Print the program's version, and whether its parser is compiled or Python."""
     from chirrup.core.accelerator import FORM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from getpass import getpass
 from typing import Final
@@ -43,3 +44,13 @@ def _ask(whose: str) -> str:
             return first
         print("These were not the same.", file=sys.stderr)
     raise ChirrupError("no password was given twice the same")
+
+
+def login_password(jid: str, *, from_terminal: bool) -> str:
+    """What to log in with: from the environment, else asked for where somebody can be asked. Raises ChirrupError."""
+    given = os.environ.get("CHIRRUP_PASSWORD", "")
+    if given:
+        return given
+    if not from_terminal or not sys.stdin.isatty():
+        raise ChirrupError(f"no password for {jid}: put it into the environment, as CHIRRUP_PASSWORD")
+    return getpass(f"Password for {jid}: ")

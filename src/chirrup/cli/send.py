@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
-from getpass import getpass
 from typing import Any
 
+from chirrup.cli.passwords import login_password
 from chirrup.client.client import Client
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import ChirrupError, StanzaError
@@ -18,20 +17,11 @@ from chirrup.core.jid import JID
 def send(sender: str, to: Sequence[str], body: str | None, **options: Any) -> None:
     """Send it to each, and return when the server has taken it over. Raises ChirrupError where it couldn't be sent."""
     addresses = [JID(jid) for jid in to]
-    password = _password(sender, from_terminal=body is not None or sys.stdin.isatty())
+    password = login_password(sender, from_terminal=body is not None or sys.stdin.isatty())
     text = sys.stdin.read().rstrip("\n") if body is None else body
     if not text:
         raise ChirrupError("there is nothing to send")
     asyncio.run(_send(Client(sender, password, reconnect=False, available=False, **options), addresses, text))
-
-
-def _password(jid: str, *, from_terminal: bool) -> str:
-    given = os.environ.get("CHIRRUP_PASSWORD", "")
-    if given:
-        return given
-    if not from_terminal or not sys.stdin.isatty():
-        raise ChirrupError(f"no password for {jid}: put it into the environment, as CHIRRUP_PASSWORD")
-    return getpass(f"Password for {jid}: ")
 
 
 async def _send(client: Client, to: Sequence[JID], text: str) -> None:

@@ -6,7 +6,7 @@ To be imported from `core.payload`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, overload
 
 from chirrup.core.errors import PayloadError
@@ -126,6 +126,8 @@ class Field:
     write: Callable[[Element, Any], object]
     to_json: Callable[[Any], Json]
     from_json: Callable[[Json], Any]
+    attribute: str = ""
+    """The name of the attribute that it is, if it is one."""
 
 
 def _one(at: Place, what: str, find: Callable[[Element], str | None], put: Callable[[Element, str], object]) -> Field:
@@ -151,7 +153,8 @@ def _attribute(at: Place, key: str) -> Field:
     def put(element: Element, text: str) -> None:
         element.attrs[key] = text
 
-    return _one(at, f"the attribute {key.rpartition('}')[2]!r}", lambda element: element.attrs.get(key), put)
+    found = _one(at, f"the attribute {key.rpartition('}')[2]!r}", lambda element: element.attrs.get(key), put)
+    return replace(found, attribute=key)
 
 
 def _text(at: Place) -> Field:

@@ -45,6 +45,7 @@ from chirrup.core.xml import Element
 __all__ = [
     "Payload",
     "attribute",
+    "attributes_of",
     "child",
     "child_text",
     "child_texts",
@@ -111,6 +112,11 @@ class Payload:
             if all(key != one.key for one in cls._fields):
                 raise PayloadError(f"{cls.NAME} has no key {key!r}")
         return cls(*[_from_json(cls.NAME, one, json.get(one.key)) for one in cls._fields])
+
+
+def attributes_of(declared: type[Payload]) -> tuple[str, ...]:
+    """The names of the attributes that a payload class declares."""
+    return tuple(one.attribute for one in declared._fields if one.attribute)
 
 
 def _from_json(owner: str, one: Field, value: Json) -> Any:

@@ -1,0 +1,1 @@
+"""`chirrup console`: stanzas by hand, seen as they come and go."""
