@@ -226,6 +226,39 @@ async def test_later_messages_do_not_overtake_those_that_are_sent_again() -> Non
         await alice.close()
 
 
+async def test_nothing_is_sent_before_the_server_counts_it(liar: Liar) -> None:
+    """What is sent between `<enable/>` and its answer is lost with the connection, or isn't: nobody could know."""
+    asked = asyncio.Event()
+
+    async def leave(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).name == "enable"
+        asked.set()
+        await liar.go.wait()
+        peer.drop()
+
+    async def stay(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).name == "enable"
+        peer.send(f"<enabled xmlns='{SM}' id='s' resume='true'/>")
+        assert (await peer.read()).child_text("body") == "once"
+        await peer.end()
+
+    client = liar.client(leave, stay, reconnect=True)
+    states = client.states()
+    await client.connect()
+    await asked.wait()
+    sending = asyncio.create_task(client.send(Message("bob@localhost", "once")))
+    await asyncio.sleep(0)
+    assert not sending.done()
+    liar.go.set()
+    await until(client, ConnectionState.WAITING, states)
+    liar.clock.advance(2)
+    async with asyncio.timeout(TIMEOUT):
+        await sending
+    await client.close()
+
+
 async def test_another_client_takes_the_resource() -> None:
     async with serve() as server:
         alice, _ = await online(server, "alice/garden")

@@ -22,7 +22,7 @@ from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
 from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_nonce, open_link
-from chirrup.client.session import KEEPALIVE
+from chirrup.client.session import KEEPALIVE, LIMITS
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import NetworkError, StreamError
 from chirrup.core.features import Token, UserAgent, resume
@@ -111,7 +111,7 @@ class Client(Entity):
         for name in ("r", "a", "enabled", "failed"):
             self.nonzas[name, resume.NS] = managed.handle
         self._lang = lang
-        self._limits = limits or Limits()
+        self._limits = limits or LIMITS
         self._resolver = resolver or _system_resolver()
         for feature in (*(defaults.load(defaults.DEFAULT) if default_features else ()), *features):
             self.need(feature)

@@ -22,7 +22,7 @@ from chirrup.client.feature import Feature, Identity
 from chirrup.client.life import TIMEOUT
 from chirrup.client.link import Link
 from chirrup.client.negotiation import Negotiated, open_link
-from chirrup.client.session import KEEPALIVE
+from chirrup.client.session import KEEPALIVE, LIMITS
 from chirrup.client.stanzas import Message
 from chirrup.client.states import ConnectionState
 from chirrup.core.component import ClientHandshake
@@ -71,7 +71,7 @@ class Component(Entity):
         super().__init__(jid, reconnect=reconnect, timeout=timeout, keepalive=keepalive, clock=clock)
         self._secret = secret
         self._target = Target(host, port)
-        self._limits = limits or Limits()
+        self._limits = limits or LIMITS
         self._resolver = resolver
         self._early: list[Element] = []  # stanzas that came with the end of the handshake
         self.identity = Identity(category, type, name)

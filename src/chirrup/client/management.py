@@ -38,10 +38,21 @@ class Managed:
         return bool(self.management.id)
 
     def begin(self, link: Link) -> None:
-        """Stanzas go this way from now on."""
+        """Stanzas go this way from now on, once the server has said that it counts them."""
         self._link = link
-        self._block(link)
         self._asked = self.management.ledger.acknowledged
+        self._go_on(link)
+
+    def _go_on(self, link: Link) -> None:
+        """Send the messages of a session that couldn't be resumed, before anybody sends a later one: who gets one twice
+        sees that by its id. Requests and presence meant the old session."""
+        if not self.management.pending:
+            lost, self.management.lost = self.management.lost, []
+            for octets, _ in lost:
+                if octets.startswith(b"<message"):
+                    link.write(octets)
+                    self.sent(octets)
+        self._block(link)
 
     def send_again(self, link: Link) -> None:
         """The session was resumed: send what the server lacks, before anything else."""
@@ -78,12 +89,12 @@ class Managed:
             if answer:
                 link.write(answer)
             if link.blocked:
-                self._block(link)
+                self._go_on(link)
                 link.wake()
 
     def _block(self, link: Link) -> None:
-        """Let there be no room while too much isn't acknowledged."""
-        link.blocked = len(self.management.ledger.queue) >= MOST
+        """Let there be no room while too much isn't acknowledged, or nothing would be."""
+        link.blocked = self.management.pending or len(self.management.ledger.queue) >= MOST
 
     def lost_link(self) -> None:
         self._rest()
@@ -102,12 +113,6 @@ class Managed:
         if self.management.lost:
             log.warning("%d stanzas were sent that no server has acknowledged", len(self.management.lost))
             self.management.lost.clear()
-
-    def lost_messages(self) -> list[bytes]:
-        """The messages of a session that couldn't be resumed, to be sent in the new one: who gets one twice sees that
-        by its id. Requests and presence meant the old session."""
-        lost, self.management.lost = self.management.lost, []
-        return [octets for octets, _ in lost if octets.startswith(b"<message")]
 
     def _rest(self) -> None:
         self._link = None

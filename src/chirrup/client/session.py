@@ -22,7 +22,7 @@ from chirrup.client.stanzas import Message, Presence, address
 from chirrup.core.errors import Disconnected, LocalProtocolError, StanzaError, StreamError
 from chirrup.core.framing import farewell
 from chirrup.core.jid import JID
-from chirrup.core.parser import StreamParser
+from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.stanza import read_stream_error, write_error
 from chirrup.core.xml import CLIENT, STREAMS, Element
 from chirrup.net.clock import Clock, Timer
@@ -38,6 +38,9 @@ _ENOUGH: Final = 500
 _TOO_MANY: Final = 10 * _ENOUGH
 """So many may wait in any case. Between the two it reads on while an answer is waited for, which may be behind them."""
 PING: Final = Element("ping", "urn:xmpp:ping")
+LIMITS: Final = Limits(stanza_bytes=1_048_576, depth=128, elements=10_000)
+"""What is taken from a server: more than servers take from clients, since they pass that on within something else, such
+as a copy or what a query of an archive has found. Nobody is cut off by the largest message that somebody can send."""
 
 
 class Session(Life):
@@ -93,9 +96,6 @@ class Session(Life):
                 managed.send_again(link)
             else:
                 managed.begin(link)
-                for octets in managed.lost_messages():  # before anybody sends a later one
-                    link.write(octets)
-                    managed.sent(octets)
         if negotiated.leftover:
             self.link_received(link, negotiated.leftover)
         link.belong(self)

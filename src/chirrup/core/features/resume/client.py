@@ -82,6 +82,12 @@ class Management:
         return self._counts_in
 
     @property
+    def pending(self) -> bool:
+        """Whether the server was asked to count, and hasn't answered: until it has, a session that is lost can't be
+        resumed, and what was sent in it is lost or isn't."""
+        return self._counts_out and not self._counts_in
+
+    @property
     def unacknowledged(self) -> Iterable[bytes]:
         """What the server hasn't acknowledged, as it was sent, oldest first."""
         return self.ledger.queue
