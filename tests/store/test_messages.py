@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,36 @@ async def test_an_index_catches_up_and_forgets(store: Store) -> None:
     await add(store, "<message><body>a new word</body></message>")
     await index(store)
     assert await search(store, "word") == ["a new word"]
+
+
+OLD = "old@example.org"
+
+
+def _bring_in(store: Store, owner: str, messages: list[Message], connection: Connection) -> int:
+    return store.messages.within(connection).bring_in(owner, messages)
+
+
+async def test_messages_from_elsewhere_come_at_their_own_time_and_once(store: Store) -> None:
+    """Two of one moment are both there; one that comes again isn't; what it lacked it gets."""
+
+    def old(number: int, value: str, *, archived: bool = True, waiting: bool = False) -> Message:
+        return Message(number, "romeo@montague.net", "", value, archived, waiting)
+
+    async def bring(*messages: Message) -> int:
+        return await store.submit(partial(_bring_in, store, OLD, list(messages)))
+
+    assert await bring(old(10, "a"), old(11, "b")) == 2
+    assert await bring(old(10, "a"), old(11, "b")) == 0
+    assert await bring(old(10, "c")) == 1  # the next free one is behind the others
+    assert await bring(old(10, "c", archived=False, waiting=True)) == 0
+    found = await store.messages.page(OLD, Range(), limit=9)
+    assert [(one.id, one.value, bool(one.waiting)) for one in found] == [
+        (10, "a", False), (11, "b", False), (12, "c", True),
+    ]  # fmt: skip
+
+
+async def test_two_accounts_with_the_same_id_can_both_be_searched(store: Store) -> None:
+    for owner in ("one@example.org", OLD):
+        kept = [Message(20, "p@example.net", "", "<message><body>needle</body></message>", True, False)]
+        await store.submit(partial(_bring_in, store, owner, kept))
+        assert await store.messages.index(owner)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chirrup.server.module import Module
     from chirrup.store import Store
 
+XEPS: Final = ((227, "1.1", "by `chirrup export` and `chirrup import`"),)
 NS: Final = "urn:xmpp:pie:0"
 ARCHIVE: Final = f"{NS}#mam"
 SCRAM: Final = f"{NS}#scram"

@@ -35,7 +35,11 @@ _REACHED: Final = text(
     "ON CONFLICT (owner) DO UPDATE SET last = excluded.last"
 )
 _ADD: Final = {
-    "sqlite": text("INSERT INTO message_text (rowid, owner, words) VALUES (:id, :token, :words)"),
+    # Ids are those of one account; that two accounts have the same one can happen to what came from another server.
+    "sqlite": text(
+        "INSERT INTO message_text (rowid, owner, words) SELECT :id, :token, :words "
+        "WHERE NOT EXISTS (SELECT 1 FROM message_text WHERE rowid = :id)"
+    ),
     "postgresql": text(
         "INSERT INTO message_text (owner, id, words) "
         "VALUES (:owner, :id, CAST(:token AS tsvector) || to_tsvector('simple', :words))"

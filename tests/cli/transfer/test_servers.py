@@ -51,7 +51,7 @@ async def _furnish(peer: Peer, folder: Path) -> None:
             place["channel_binding"] = False  # that of Debian 12 offers it, and knows no type for TLS 1.3
         await moving.furnish(place)
     finally:
-        await asyncio.to_thread(running.process.stop)
+        await asyncio.to_thread(running.process.stop, politely=True)
 
 
 async def _look(folder: Path, **left_out: bool) -> None:

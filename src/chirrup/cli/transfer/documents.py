@@ -43,13 +43,16 @@ class Documents:
 
     def _read(self, file: Path, level: int, through: tuple[Path, ...]) -> Iterator[Event]:
         """The events of a document whose first element stands at that level of the whole."""
-        document = _Document(file, level, self._opens)
+        document, through = _Document(file, level, self._opens), (*through, file.resolve())
         with _opened(file) as source:
-            while data := source.read(_CHUNK):
-                document.feed(data)
-                yield from self._included(document.take(), file, (*through, file.resolve()))
-            document.feed(b"", last=True)
-            yield from self._included(document.take(), file, (*through, file.resolve()))
+            last = False
+            while not last:
+                data = source.read(_CHUNK)
+                last = not data
+                fault = document.feed(data, last=last)
+                yield from self._included(document.take(), file, through)  # what came before a fault is whole
+                if fault is not None:
+                    raise fault
 
     def _included(self, events: list[Event | _Include], file: Path, through: tuple[Path, ...]) -> Iterator[Event]:
         for event in events:
@@ -110,6 +113,7 @@ class _Document:
         self._began = 0  # the octet at which the element that is being built began
         self._skipped = 0  # how deep it is in an element that means nothing
         self._place = Place(str(file))
+        self._any = False
         self._events: list[Event | _Include] = []
         parser = self._parser = expat.ParserCreate(namespace_separator="}")
         parser.buffer_text = True
@@ -121,17 +125,20 @@ class _Document:
         if hasattr(parser, "SetReparseDeferralEnabled"):
             parser.SetReparseDeferralEnabled(True)
 
-    def feed(self, data: bytes, *, last: bool = False) -> None:
-        """Raises Unreadable."""
+    def feed(self, data: bytes, *, last: bool) -> Unreadable | None:
+        """Read some more; what is wrong, where it can't be read any further."""
         try:
             self._parser.Parse(data, last)
+        except Unreadable as fault:
+            return fault
         except expat.ExpatError as error:
-            if last and error.code == expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS]:
-                raise Unreadable(Place(str(self._file)), "it is empty") from None
             what = expat.errors.messages[error.code]
-            raise Unreadable(Place(str(self._file), error.lineno), f"it is no XML: {what}") from None
+            if what == expat.errors.XML_ERROR_NO_ELEMENTS:
+                what = "it ends too early" if self._any else "it is empty"
+            return Unreadable(Place(str(self._file), error.lineno), f"it is no XML: {what}")
         if self._building and self._parser.CurrentByteIndex - self._began > _MOST_ELEMENT:
-            raise Unreadable(self._place, f"an element has more than {_MOST_ELEMENT} octets")
+            return Unreadable(self._place, f"an element has more than {_MOST_ELEMENT} octets")
+        return None
 
     def take(self) -> list[Event | _Include]:
         """What was read since."""
@@ -148,6 +155,7 @@ class _Document:
 
     def _start(self, qualified: str, attributes: dict[str, str]) -> None:
         ns, _, name = qualified.rpartition("}")
+        self._any = True
         if self._building:
             self._nest(name, ns, attributes)
         elif self._skipped:

@@ -274,7 +274,7 @@ def _element(stanza: Table, ns: str) -> Element:
             space, _, local = str(name).rpartition("\1")
             key = XML_LANG if name == "xml:lang" else _name(local)
             element.attrs[f"{space}}}{key}" if space else key] = _written(value)
-    if "key" in stanza.keyed or "when" in stanza.keyed:
+    if "key" in stanza.keyed or "when" in stanza.keyed or attributes.text("stamp_legacy"):
         element.attrs.pop("stamp", None)  # of storage
     for child in stanza.listed:
         element.children.append(_element(child, element.ns) if isinstance(child, Table) else _written(child))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.xml import Element
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from chirrup.store import Store
 
 _PAGE: Final = 500
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Transfer(Part):
@@ -55,10 +57,13 @@ class Transfer(Part):
         stanza = forwarded.stanza
         if forwarded.delay is None or stanza is None or stanza.name != "message":
             raise ValueError("an archived message without its time, or without itself")
+        moment = forwarded.delay.stamp
+        if moment.timestamp() > incoming.started:  # somebody's clock was wrong: it isn't to come after what follows
+            moment = _EPOCH
         # Ascending, as the store wants it, and as the document says that they are.
-        number = max(id_for(forwarded.delay.stamp, self.owner, incoming.started), self._last + 1)
-        cleaned_ = cleaned(stanza, self.owner, waited=False)
-        self._taken.append(message_from(number, cleaned_, self.owner, archived=True, waiting=False))
+        number = max(id_for(moment, self.owner), self._last + 1)
+        message = cleaned(stanza, self.owner, waited=False)
+        self._taken.append(message_from(number, message, self.owner, archived=True, waiting=False))
         self._last = number
         if len(self._taken) >= _PAGE:
             await self.finish(incoming)

@@ -17,22 +17,23 @@ from chirrup.store.messages import Message
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _SPREAD: Final = 900_000
+"""Microseconds: what is left of a second is for messages that follow in it."""
 _ARCHIVED: Final = "urn:xmpp:mam:tmp"
 """Of which other servers leave an element in what they store."""
 
 
-def id_for(moment: datetime, owner: JID, latest: float) -> int:
-    """The id of a message that was stored at a moment, which can't be before 1970 nor after `latest`.
+def id_for(moment: datetime, owner: JID) -> int:
+    """The id of a message that was stored at a moment, which can't be before 1970.
 
     Many servers know the second only. Then it is some moment of that second, the same for all messages of an account,
     so that accounts which have a copy of the same message each don't get the same id."""
-    number = min(max((moment - _EPOCH) // timedelta(microseconds=1), 1), int(latest * _SECOND))
+    number = max((moment - _EPOCH) // timedelta(microseconds=1), 0)
     if number % _SECOND == 0:
-        number += int.from_bytes(blake2b(owner.text.encode(), digest_size=8).digest(), "big") % _SPREAD
+        number += 1 + int.from_bytes(blake2b(owner.text.encode(), digest_size=8).digest(), "big") % _SPREAD
     return number
 
 
-def moment_of(message: Element, host: str) -> datetime | None:
+def delay_of(message: Element, host: str) -> datetime | None:
     """Since when a message waits, by what the server says that stored it; else by what came with the message."""
     found = None
     for child in message.elements("delay", delay.NS):

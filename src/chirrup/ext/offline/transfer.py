@@ -12,11 +12,10 @@ from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, serialise
 from chirrup.ext.delay.payloads import Delay
-from chirrup.ext.offline.arriving import cleaned, id_for, message_from, moment_of, same
+from chirrup.ext.offline.arriving import cleaned, delay_of, id_for, message_from, same
 from chirrup.ext.stanza_ids.rules import stanza_id
 from chirrup.server.transfer import NS, Incoming, Part
-from chirrup.store.messages import Message, MessageRows, Range
-from chirrup.store.messages import moment_of as stored_at
+from chirrup.store.messages import Message, MessageRows, Range, moment_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,6 +26,8 @@ _PAGE: Final = 200
 _IN_MEMORY: Final = 4_000_000
 """Octets of messages beyond which those that were read wait in a file."""
 _SECOND: Final = 1_000_000
+_NEAR: Final = 1000
+"""Messages of about the same time that one is compared with."""
 
 
 class Transfer(Part):
@@ -49,7 +50,7 @@ class Transfer(Part):
                 yield "<offline-messages>"
                 begun = True
             for message in page:
-                said = Delay(stored_at(message.id), host).to_element(), stanza_id(messages.uid(message.id), self.owner)
+                said = Delay(moment_of(message.id), host).to_element(), stanza_id(messages.uid(message.id), self.owner)
                 yield _with(message, said if message.archived else said[:1])
             last = page[-1].id
         if begun:
@@ -76,7 +77,7 @@ class Transfer(Part):
         owner, found = self.owner, []
         now = datetime.fromtimestamp(incoming.started, UTC)
         for element in elements:
-            number = id_for(moment_of(element, owner.domain) or now, owner, incoming.started)
+            number = id_for(min(delay_of(element, owner.domain) or now, now), owner)
             try:
                 stanza = cleaned(element, owner, waited=True)
                 found.append(message_from(number, stanza, owner, archived=False, waiting=True))
@@ -114,6 +115,10 @@ def _twin(rows: MessageRows, owner: JID, message: Message) -> int | None:
     """The id of the same message in the archive. Servers store it there and here at moments that differ a little, and
     that they know to the second only."""
     second = message.id // _SECOND * _SECOND
+    exact = Range(after=message.id - 1, before=message.id + 1)
     near = Range(after=second - _SECOND, before=second + 2 * _SECOND, peer=message.peer)
-    found = rows.page(owner.text, near, limit=1000)
-    return next((one.id for one in found if same(one.value, message.value)), None)
+    for which in exact, near:
+        for one in rows.page(owner.text, which, limit=_NEAR):
+            if same(one.value, message.value):
+                return one.id
+    return None

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chirrup.server.config import load
+from chirrup.store import Store
+
+CONFIG = """
+data = "data"
+[hosts."capulet.com"]
+[hosts."montague.net"]
+[hosts."guests.net"]
+authentication = "anonymous"
+"""
+
+
+@pytest.fixture(autouse=True)
+def configured(elsewhere: Path) -> Path:
+    """Two hosts with accounts, and an empty data folder."""
+    (elsewhere / "chirrup.toml").write_text(CONFIG)
+    (elsewhere / "data").mkdir()
+    return elsewhere
+
+
+@pytest.fixture
+def stored() -> Callable[[Callable[[Store], Awaitable[Any]]], Any]:
+    """Asks the store."""
+
+    def ask(work: Callable[[Store], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            store = await Store.open(load(Path("chirrup.toml")).store_url)
+            try:
+                return await work(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(run())
+
+    return ask
