@@ -61,7 +61,7 @@ def _plan(peers: list[Peer], chosen: dict[str, Scenario], runs: int) -> Iterator
             if scenario.once and number:
                 continue
             for peer in peers:
-                if (scenario.relay or peer.name != LIMIT) and (scenario.kept or not peer.variant):
+                if (scenario.relay or peer.name != LIMIT) and (scenario.variants or not peer.variant):
                     yield number, name, peer
 
 

@@ -19,7 +19,7 @@ from bench.peers.chirrup import CHIRRUP
 from bench.scenarios import Result, Scenario
 
 _PARTS: Final = (
-    (r"/chirrup/core/(parser|xml)|pyexpat", "parsing and serialising: `core/parser`, `core/xml`"),
+    (r"/chirrup/core/(parser|reader|writing|compiled|xml)", "parsing and serialising: `core/parser`, `core/writing`"),
     (r"/chirrup/core/", "addresses, negotiation: the rest of `core`"),
     (r"/chirrup/server/(router|delivery|session|account|host|iq)\b", "routing and delivery: `server`"),
     (r"/chirrup/server/", "connections and the rest of `server`"),

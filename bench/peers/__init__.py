@@ -46,4 +46,4 @@ class Peer:
     start: Callable[[Path, Path, Path], Running]
     """Start it with a folder, empty or of its own from before, a certificate and its key."""
     variant: bool = False
-    """It differs from another only in how it stores messages, and is measured only where they are kept."""
+    """It differs from another only in how it stores messages, and is measured only where a scenario asks for it."""

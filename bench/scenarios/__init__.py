@@ -37,13 +37,13 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
     bare = partial(chat_bare, pairs=20, window=64, messages=of(40_000), longest=seconds)
     steady = partial(latency, pairs=20, rate=2_000, seconds=seconds)
     return {
-        "chat, plain, archived": Scenario(partial(many, body=SMALL, tls=False), relay=True, kept=True),
-        "chat, TLS, archived": Scenario(partial(many, body=SMALL, tls=True), relay=True, kept=True),
-        "chat, TLS, realistic, archived": Scenario(partial(many, body=REALISTIC, tls=True), relay=True, kept=True),
-        "chat, TLS, stream management, carbons, archived": Scenario(partial(managed, body=REALISTIC), kept=True),
-        "chat, plain, one in flight, archived": Scenario(partial(one, body=SMALL, tls=False), relay=True, kept=True),
-        "chat, TLS, one in flight, archived": Scenario(partial(one, body=SMALL, tls=True), relay=True, kept=True),
-        "chat to bare JIDs, two clients, archived": Scenario(partial(bare, body=SMALL), kept=True),
+        "chat, plain, archived": Scenario(partial(many, body=SMALL, tls=False), relay=True),
+        "chat, TLS, archived": Scenario(partial(many, body=SMALL, tls=True), relay=True, variants=True),
+        "chat, TLS, realistic, archived": Scenario(partial(many, body=REALISTIC, tls=True), relay=True),
+        "chat, TLS, stream management, carbons, archived": Scenario(partial(managed, body=REALISTIC), variants=True),
+        "chat, plain, one in flight, archived": Scenario(partial(one, body=SMALL, tls=False), relay=True),
+        "chat, TLS, one in flight, archived": Scenario(partial(one, body=SMALL, tls=True), relay=True),
+        "chat to bare JIDs, two clients, archived": Scenario(partial(bare, body=SMALL)),
         "chat, plain, not kept": Scenario(partial(many, body=PASSING, tls=False), relay=True),
         "chat, TLS, not kept": Scenario(partial(many, body=PASSING, tls=True), relay=True),
         "chat, TLS, realistic, not kept": Scenario(partial(many, body=PASSING_REALISTIC, tls=True), relay=True),
@@ -53,10 +53,10 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
         "chat to bare JIDs, two clients, not kept": Scenario(partial(bare, body=PASSING)),
         "archive, last 50 of 100,000": Scenario(
             partial(last_page, queries=of(500), longest=seconds),
-            kept=True,
+            variants=True,
             prepare=partial(fill, messages=min(100_000, of(400_000)), longest=120 * scale),
         ),
-        "offline": Scenario(partial(offline, senders=20, messages=of(18_000), longest=seconds), kept=True),
+        "offline": Scenario(partial(offline, senders=20, messages=of(18_000), longest=seconds), variants=True),
         "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),
         "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000)), once=True),
         "resumption": Scenario(partial(resume, sessions=200, times=max(1, round(10 * scale)))),

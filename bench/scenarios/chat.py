@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from bench.client import Connection, available, close
+from bench.client import Connection, available, close, in_parallel
 from bench.counting import Counter
 from bench.peers import Running, relay
 from bench.scenarios.result import Meter, Result
@@ -24,6 +24,9 @@ PASSING: Final = SMALL.replace("</message>", _NO_STORE)
 """A message that nobody is to keep, so that nothing but its delivery is measured."""
 PASSING_REALISTIC: Final = REALISTIC.replace("</message>", _NO_STORE)
 END: Final = b"</message>"
+_PATIENCE: Final = 60.0
+"""Seconds in which a pair may get nothing: where each message is written to disk before the next, and a server takes
+all that one pair has sent before it looks at others, they wait long."""
 
 
 class Pair:
@@ -89,7 +92,7 @@ async def chat(
     body: str,
     tls: bool,
     longest: float = 60,
-    patience: float = 5,
+    patience: float = _PATIENCE,
 ) -> Result:
     """Pairs of accounts, messages to full JIDs, so many in flight for each pair; fewer than `messages` from a server
     that hasn't passed them on after `longest` seconds.
@@ -146,7 +149,7 @@ async def exchange(
     messages: int,
     body: str,
     longest: float,
-    patience: float = 5,
+    patience: float = _PATIENCE,
     copies: Sequence[Counter] = (),
     kind: type[Pair] = Pair,
 ) -> Result:
@@ -165,7 +168,10 @@ async def exchange(
     await asyncio.gather(*[pair.wait(patience) for pair in running])
     for timer in enough:
         timer.cancel()
-    await _settled(copies, sum(pair.received for pair in running))
+    if copies:
+        await _settled(copies, sum(pair.received for pair in running))
+    if server.name != "relay":
+        await in_parallel([sender.settle() for sender in senders])  # a server that stores in groups has stored all then
     lost = sum(pair.lost for pair in running)
     result = meter.result("message", sum(pair.received for pair in running), lost=lost)
     close(senders + receivers)

@@ -73,8 +73,8 @@ class Scenario:
     work: Callable[[Running], Awaitable[Result]]
     relay: bool = False
     """Whether the bare relay can do it too."""
-    kept: bool = False
-    """Whether the server is to store messages, so that it matters how: variants of servers are measured too."""
+    variants: bool = False
+    """Whether variants of servers, which store messages in another way, are measured too."""
     prepare: Callable[[Running], Awaitable[dict[str, float]]] | None = None
     """What fills a server's folder, once; each run is then of a server that is started with what is in it. What it
     returns are figures of each of those runs."""

@@ -45,7 +45,7 @@ def names(report: Report) -> list[tuple[str, str]]:
 def test_variants_take_part_where_messages_are_kept_and_the_relay_where_it_can() -> None:
     peers = [peer("prosody"), peer("prosody-sqlite", variant=True), peer("relay")]
     chosen = {
-        "kept": Scenario(work, kept=True),
+        "kept": Scenario(work, variants=True),
         "passing": Scenario(work, relay=True),
         "long": Scenario(work, once=True),
     }
