@@ -119,8 +119,9 @@ class Device:
     def __init__(self, name: str, resource: str, port: int, *, password: str, tls: bool, **options: Any) -> None:
         self.name = f"{name}/{resource}"
         self.account = name
+        asked = "" if tls else f"/{resource}"  # one that the server makes is bound along with the log-in
         self.client = Client(
-            f"{name}@localhost/{resource}", password, host="127.0.0.1", port=port, verify=False, require_tls=False,
+            f"{name}@localhost{asked}", password, host="127.0.0.1", port=port, verify=False, require_tls=False,
             features=[Archive, Carbons], clock=FastClock(), keepalive=30, **options,
         )  # fmt: skip
         if not tls:  # so that cuts go right through stanzas
@@ -208,12 +209,11 @@ class Town:
         self._chats.clear()
 
     async def _write(self, device: Device, chance: random.Random, pause: float, ask: bool) -> None:
-        others = [name for name in self.names if name != device.account]
+        others = [other for other in self.devices if other.account != device.account]
         while True:
             await asyncio.sleep(chance.expovariate(1 / pause))
-            to = f"{chance.choice(others)}@localhost"
-            full = chance.random() < FULL_JIDS
-            await device.send(f"{to}/{chance.choice(RESOURCES)}" if full else to, ask=ask)
+            other = chance.choice(others).client
+            await device.send(str(other.jid if chance.random() < FULL_JIDS else other.account), ask=ask)
 
     async def settle(self) -> None:
         """Return when everybody is online, and has all that was written until now."""

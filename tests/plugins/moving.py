@@ -102,15 +102,10 @@ async def look_for_everything(place: dict[str, Any], *, events: bool = True, arc
         messages = alice.messages()
         asked = alice.presences(lambda presence: presence.type == "subscribe")
         async with alice:
-            items = {item.jid.text: item for item in await alice.need(Roster).load()}
-            assert set(items) == {"bob@localhost", HATTER}
-            assert (items["bob@localhost"].name, items["bob@localhost"].subscription) == ("Bob", "both")
-            assert items[HATTER].name == "Mad “Hatter”" and set(items[HATTER].groups) == {"Tea", "March & hare"}
+            await look_at_contacts(alice)
             assert [(await anext(messages)).body for _ in LATER] == LATER
             assert (await anext(asked)).sender.text == "carol@localhost"
-            assert await get(alice, "<vCard xmlns='vcard-temp'/>") == parse_element(CARD)
-            private = await get(alice, "<query xmlns='jabber:iq:private'><prefs xmlns='exodus:prefs'/></query>")
-            assert private.first == parse_element(PREFERENCES)
+            await look_at_card_and_private_xml(alice)
             blocked = await get(alice, "<blocklist xmlns='urn:xmpp:blocking'/>")
             assert [item.get("jid") for item in blocked.elements()] == ["queen@hearts.example"]
             if events:
@@ -137,6 +132,19 @@ async def _look_at_events_of_others(bob: Client) -> None:
 
 def _items(node: str) -> str:
     return f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='{node}'/></pubsub>"
+
+
+async def look_at_contacts(alice: Client) -> None:
+    items = {item.jid.text: item for item in await alice.need(Roster).load()}
+    assert set(items) == {"bob@localhost", HATTER}
+    assert (items["bob@localhost"].name, items["bob@localhost"].subscription) == ("Bob", "both")
+    assert items[HATTER].name == "Mad “Hatter”" and set(items[HATTER].groups) == {"Tea", "March & hare"}
+
+
+async def look_at_card_and_private_xml(alice: Client) -> None:
+    assert await get(alice, "<vCard xmlns='vcard-temp'/>") == parse_element(CARD)
+    private = await get(alice, "<query xmlns='jabber:iq:private'><prefs xmlns='exodus:prefs'/></query>")
+    assert private.first == parse_element(PREFERENCES)
 
 
 async def _look_at_events(alice: Client) -> None:

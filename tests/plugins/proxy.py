@@ -22,7 +22,7 @@ NEGOTIATION: Final = 3000
 """Octets in which a client logs in, about."""
 EARLY: Final = 0.35
 """The share of faults that come within these."""
-MEAN_OCTETS: Final = 2500
+MEAN_OCTETS: Final = 1500
 """After how many octets the others come, on average."""
 SILENCE: Final = 4.0
 """Seconds for which one end is left alone, at most."""
