@@ -90,6 +90,30 @@ def test_from_prosody_and_on(chirrup: Run) -> None:
     assert chirrup("export", "again.xml", "--data", "other").status == 0
 
 
+def test_from_prosody_that_keeps_xml(chirrup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much as its storage of XEP-0227 can hold; the rest isn't asked of it."""
+    if prosody.version() is None:
+        unavailable("prosody")
+    stores = "".join(f'{store} = "xep0227"; ' for store in ("accounts", "roster", "vcard", "private"))
+    monkeypatch.setattr(prosody, "CONFIGURATION", f"{prosody.CONFIGURATION}\nstorage = {{{{ {stores} }}}}\n")
+    folder = _new("prosody")
+    asyncio.run(_furnish(prosody.PROSODY, folder))
+    ran = chirrup("import", str(folder))
+    assert (ran.status, ran.err) == (0, ""), ran.err
+
+    async def look() -> None:
+        async with serve(data=Path("data")) as server:
+            certificate = Path("data/certificates/localhost.crt")
+            alice = moving.client("alice", {"host": "127.0.0.1", "port": server.port(), "ca": certificate})
+            asked = alice.presences(lambda presence: presence.type == "subscribe")
+            async with alice:
+                await moving.look_at_contacts(alice)
+                await moving.look_at_card_and_private_xml(alice)
+                assert (await anext(asked)).sender.text == "carol@localhost"
+
+    asyncio.run(look())
+
+
 def test_from_ejabberd(chirrup: Run) -> None:
     if ejabberd.version() is None:
         unavailable("ejabberd")

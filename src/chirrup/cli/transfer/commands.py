@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, Final
 
@@ -145,6 +146,8 @@ def _events(source: Path, format_: str, opens: set[Name]) -> Iterable[Event]:
         found = [file for file in sorted(source.glob("*.xml")) if b"<server-data" in _head(file)]
     except OSError as error:
         raise ChirrupError(f"{error.filename or source}: {error.strerror}") from None
+    if found and all("@" in file.name for file in found):  # one for each account, as Prosody stores them
+        return chain.from_iterable(Documents(file, opens) for file in found)
     if len(found) != 1:
         several = f"several of them: name one of {', '.join(map(str, found))}" if found else "no such thing"
         raise ChirrupError(

@@ -13,6 +13,7 @@ from chirrup.ext.roster import NS
 from chirrup.ext.roster.payloads import Item, Query
 from chirrup.ext.roster.roster import Contact
 from chirrup.ext.roster.states import INBOUND, State
+from chirrup.server.transfer import NS as DOCUMENT
 from chirrup.server.transfer import Incoming, Part
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _LONGEST_REQUEST: Final = 8192
 class Transfer(Part):
     """The account's contacts, and who has asked to be one."""
 
-    takes = frozenset({("query", NS), ("presence", CLIENT)})
+    # Prosody leaves out the namespace of presence.
+    takes = frozenset({("query", NS), ("presence", CLIENT), ("presence", DOCUMENT)})
 
     async def export(self) -> AsyncIterator[str]:
         kept = await self.store.map("roster").all(self.owner.text)
@@ -61,6 +63,7 @@ class Transfer(Part):
         except AddressError as error:
             raise ValueError(f"a subscription request: {error}") from None
         request = element.copy().set("from", jid).set("to", self.owner)
+        request.ns = CLIENT
         written = request.to_bytes().decode()
         if len(written) > _LONGEST_REQUEST:
             request.children = []
