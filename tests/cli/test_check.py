@@ -101,7 +101,7 @@ authentication = "anonymous"
     handlers = unclaimed[1].split(", ")
     assert handlers.index("early.listen") < handlers.index("offline.keep")
     assert "urn:xmpp:ping" not in first
-    assert "  iq get <ping xmlns='urn:xmpp:ping'/> to host  ping.pong\n" in second
+    assert re.search(r"^  iq urn:xmpp:ping\n    get ping +to host, own +ping\.pong$", second, re.MULTILINE)
     assert "offline" not in second
     assert not (elsewhere / "data").exists()
 
@@ -125,3 +125,53 @@ class PingToo(Module):
     assert ran.out == ""
     assert "ping_too.pong and ping.pong" in ran.err
     assert "Traceback" not in ran.err
+
+
+COMPONENT = """
+data = "data"
+[components."pubsub.example.org"]
+secret = "something long"
+[modules.delegation.components."pubsub.example.org"]
+"http://jabber.org/protocol/pubsub" = {}
+[hosts."example.org"]
+modules_enabled = [MODULES]
+modules_disabled = ["archive"]
+[hosts."guests.example.org"]
+authentication = "anonymous"
+"""
+
+
+def test_what_components_answer(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "chirrup.toml").write_text(COMPONENT.replace("MODULES", '"delegation"'))
+    ran = chirrup("check", "hooks")
+    assert (ran.status, ran.err) == (0, "")
+    pubsub = r"^  iq http://jabber.org/protocol/pubsub\n    instead of others +delegation\."
+    assert re.search(pubsub, ran.out, re.MULTILINE)
+
+
+def test_modules_that_would_not_run_are_not_told(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "chirrup.toml").write_text(COMPONENT.replace("MODULES", ""))
+    out = chirrup("check", "config").out
+    members, guests = re.findall(r"^ +modules: (.+)$", out, re.MULTILINE)
+    assert "offline" in members.split(", ") and "offline" not in guests.split(", ")
+    assert "archive" not in members
+    assert "warning: [modules.delegation] has settings, and no host has that module" in out
+
+
+def test_a_module_that_lacks_another(chirrup: Any, elsewhere: Path) -> None:
+    text = COMPONENT.replace("MODULES", '"delegation"').replace('["archive"]', '["disco"]')
+    (elsewhere / "chirrup.toml").write_text(text)
+    ran = chirrup("check", "config")
+    assert ran.status == 1
+    assert "'delegation' needs disco, which this host doesn't have" in ran.err
+
+
+@pytest.mark.parametrize("what", ["config", "hooks"])
+def test_it_fits_a_terminal(chirrup: Any, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    (elsewhere / "chirrup.toml").write_text(COMPONENT.replace("MODULES", '"delegation"'))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = chirrup("check", what).out.splitlines()
+    ours = [line for line in lines if str(elsewhere) not in line]
+    assert max(map(len, ours)) <= 80
+    assert "disco.host_info" in " ".join(lines) or "disco, roster" in " ".join(lines)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from chirrup.cli.lines import listed
 from chirrup.core.errors import ConfigError
 from chirrup.net import certificates
 from chirrup.net.certificates import KeyPair
 from chirrup.server.config import Config, HostConfig, module_settings
 from chirrup.server.config_errors import join
-from chirrup.server.modules import chosen, find
+from chirrup.server.module import Module
+from chirrup.server.modules import announced, chosen, drop_lacking, find
 
 
 def report(config: Config) -> Iterator[str]:
@@ -31,8 +33,23 @@ def _lines(config: Config) -> Iterator[str]:
     yield from _listeners(config)
     for name, host in config.hosts.items():
         yield f"host   {name}: {'anybody, as a guest' if host.authentication == 'anonymous' else 'accounts'}"
-        yield f"       modules: {', '.join(chosen(host.modules_enabled, host.modules_disabled))}"
+        yield from listed("       modules: ", _modules(config, host))
         yield from _certificate(config, name, host)
+    used = {module for host in config.hosts.values() for module in _modules(config, host)}
+    for module in sorted({*config.modules, *(one for host in config.hosts.values() for one in host.modules)} - used):
+        yield f"warning: [modules.{module}] has settings, and no host has that module"
+
+
+def _modules(config: Config, host: HostConfig) -> list[str]:
+    """The modules that would run: those chosen, less those that are of no use to guests or lack others."""
+    packages = announced()
+    names = chosen(host.modules_enabled, host.modules_disabled)
+    kinds = {name: find(name, config.modules_folder, packages) for name in names}
+    if host.authentication == "anonymous":
+        kinds = {name: kind for name, kind in kinds.items() if not kind.needs_accounts}
+    for _ in drop_lacking(kinds):
+        pass
+    return list(kinds)
 
 
 def _listeners(config: Config) -> Iterator[str]:
@@ -43,7 +60,7 @@ def _listeners(config: Config) -> Iterator[str]:
     if config.components:
         component = listen.component
         yield f"listen port {component.port} for components, on {' and '.join(component.addresses)}"
-        yield f"       components: {', '.join(config.components)}"
+        yield from listed("       components: ", config.components)
     if listen.c2s.enabled and listen.c2s.plaintext:
         yield f"       port {listen.c2s.port} lets clients log in without TLS (listen.c2s.plaintext)"
 
@@ -68,17 +85,24 @@ def _pair(config: Config, name: str, host: HostConfig) -> KeyPair:
 
 
 def _module_faults(config: Config) -> Iterator[ConfigError]:
+    packages = announced()
     for host_name, host in config.hosts.items():
+        kinds: dict[str, type[Module]] = {}
+        key = ("hosts", host_name, "modules_enabled")
         for name in chosen(host.modules_enabled, host.modules_disabled):
             try:
-                kind = find(name, config.modules_folder)
+                kind = kinds[name] = find(name, config.modules_folder, packages)
             except ConfigError as error:
-                yield config.error(("hosts", host_name, "modules_enabled"), error.problem)
+                yield config.error(key, error.problem)
                 continue
             try:
                 module_settings(config, host_name, name, kind.Settings)
             except ConfigError as error:
                 yield error
+        for name, missing in drop_lacking(kinds):
+            if name in host.modules_enabled:
+                needed = " and ".join(sorted(missing))
+                yield config.error(key, f"{name!r} needs {needed}, which this host doesn't have")
 
 
 def _certificate_faults(config: Config) -> Iterator[ConfigError]:

@@ -21,7 +21,7 @@ from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
 from chirrup.server.logs import get_logger, reconfigure
 from chirrup.server.module import Module
-from chirrup.server.modules import announced, chosen, find
+from chirrup.server.modules import announced, chosen, drop_lacking, find
 from chirrup.server.router import Router
 from chirrup.server.secret import load_secret
 from chirrup.store import Store
@@ -115,13 +115,11 @@ class Server:
                 raise self.config.error(("hosts", host.name, "modules_enabled"), error.problem) from error
             if not (host.anonymous and kind.needs_accounts):
                 kinds[name] = kind
-        while lacking := {name: missing for name, kind in kinds.items() if (missing := set(kind.needs) - kinds.keys())}:
-            for name, needed in lacking.items():
-                if name in config.modules_enabled:
-                    problem = f"{name!r} needs {' and '.join(sorted(needed))}, which this host doesn't have"
-                    raise self.config.error(("hosts", host.name, "modules_enabled"), problem)
-                host.log.debug("module left out", module=name, lacks=", ".join(sorted(needed)))
-                del kinds[name]
+        for name, needed in drop_lacking(kinds):
+            if name in config.modules_enabled:
+                problem = f"{name!r} needs {' and '.join(sorted(needed))}, which this host doesn't have"
+                raise self.config.error(("hosts", host.name, "modules_enabled"), problem)
+            host.log.debug("module left out", module=name, lacks=", ".join(sorted(needed)))
         return kinds
 
     def _add_component(self, domain: str, config: ComponentConfig) -> None:

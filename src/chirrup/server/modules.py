@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -80,6 +80,14 @@ def find(name: str, folder: Path | None, packages: Mapping[str, EntryPoint] | No
         return _only_module(importlib.import_module(ours), ours)
     known = ", ".join(sorted({*DEFAULT, *packages}))
     raise ConfigError(f"there is no module {name!r}; known are {known}", key="modules_enabled")
+
+
+def drop_lacking(kinds: dict[str, type[Module]]) -> Iterator[tuple[str, set[str]]]:
+    """Take out the modules that need others which aren't there, and tell of each: its name, and what it lacks."""
+    while lacking := {name: missing for name, kind in kinds.items() if (missing := set(kind.needs) - kinds.keys())}:
+        for name, missing in lacking.items():
+            del kinds[name]
+            yield name, missing
 
 
 def _import_file(name: str, file: Path) -> ModuleType:
