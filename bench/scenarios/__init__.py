@@ -30,12 +30,12 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
     def of(count: int) -> int:
         return max(20, int(count * scale))
 
-    seconds = 10 * scale  # how long a slow server works: its units are fewer then
+    seconds = 8 * scale  # how long a slow server works: its units are fewer then
     many = partial(chat, pairs=20, window=64, messages=of(60_000), longest=seconds)
     one = partial(chat, pairs=20, window=1, messages=of(30_000), longest=seconds)
     managed = partial(chat_managed, pairs=20, window=64, messages=of(60_000), longest=seconds)
     bare = partial(chat_bare, pairs=20, window=64, messages=of(40_000), longest=seconds)
-    steady = partial(latency, pairs=20, rate=2_000, seconds=seconds)
+    steady = partial(latency, pairs=20, rate=2_000, seconds=10 * scale)
     return {
         "chat, plain, archived": Scenario(partial(many, body=SMALL, tls=False), relay=True),
         "chat, TLS, archived": Scenario(partial(many, body=SMALL, tls=True), relay=True, variants=True),
@@ -54,13 +54,13 @@ def scenarios(scale: float = 1.0) -> dict[str, Scenario]:
         "archive, last 50 of 100,000": Scenario(
             partial(last_page, queries=of(500), longest=seconds),
             variants=True,
-            prepare=partial(fill, messages=min(100_000, of(400_000)), longest=120 * scale),
+            prepare=partial(fill, messages=min(100_000, of(400_000)), longest=60 * scale),
         ),
         "offline": Scenario(partial(offline, senders=20, messages=of(18_000), longest=seconds), variants=True),
         "log-ins and 2,000 idle sessions": Scenario(partial(idle, sessions=of(2_000))),
         "log-ins and 10,000 idle sessions": Scenario(partial(idle, sessions=of(10_000)), once=True),
         "resumption": Scenario(partial(resume, sessions=200, times=max(1, round(10 * scale)))),
-        "detached sessions": Scenario(partial(detached, sessions=of(2_000))),
+        "detached sessions": Scenario(partial(detached, sessions=of(1_000))),
         "presence": Scenario(partial(presence, users=of(500), contacts=20, changes=10)),
         "latency at 2,000/s, archived": Scenario(partial(steady, body=SMALL)),
         "latency at 2,000/s, not kept": Scenario(partial(steady, body=PASSING)),

@@ -17,24 +17,23 @@ _CLIENTS: Final = 5
 _WAVES: Final = 10
 _WARM: Final = 3
 """Waves before the one from which memory is taken."""
-_NOTICED: Final = 0.5
-"""Seconds in which a server passes presences on, and notices that connections were reset."""
 
 
-async def detached(server: Running, *, sessions: int) -> Result:
+async def detached(server: Running, *, sessions: int, pause: float = 0.5) -> Result:
     """So many TLS sessions with stream management and carbons, available, that are cut and kept by the server.
 
     They come in ten waves: a connection's memory goes with it, but a process seldom gives such memory back to the
     system, and the next wave's connections use it. So what resident memory grows by from wave to wave is the detached
     sessions alone. It is taken from the end of the third wave, by when connections have all the memory that they need.
-    Every tenth session is resumed in the end; those that can't be are lost. A unit is a session's log-in and loss."""
+    In each `pause` seconds a server passes presences on, or notices that connections were reset. Every tenth session
+    is resumed in the end; those that can't be are lost. A unit is a session's log-in and loss."""
     accounts = max(_WAVES, sessions // _CLIENTS)
     names = [f"detached{number}" for number in range(accounts)]
     salted = await make_accounts(server, names)
     meter = Meter(server)
     memory, clients = [], []
     for wave in range(_WAVES):
-        clients += await _wave(server, {name: salted[name] for name in names[wave::_WAVES]})
+        clients += await _wave(server, {name: salted[name] for name in names[wave::_WAVES]}, pause)
         memory.append((len(clients), server.process.memory()))
     result = meter.result("session", len(clients))
     (warm, then), (last, now) = memory[_WARM - 1], memory[-1]
@@ -43,7 +42,7 @@ async def detached(server: Running, *, sessions: int) -> Result:
     return result
 
 
-async def _wave(server: Running, salted: dict[str, SaltedPasswords]) -> list[Resumable]:
+async def _wave(server: Running, salted: dict[str, SaltedPasswords], pause: float) -> list[Resumable]:
     """Log all clients of some accounts in; once they have heard of each other and nothing more comes, make their
     sessions resumable and cut them."""
     jobs = [
@@ -55,13 +54,13 @@ async def _wave(server: Running, salted: dict[str, SaltedPasswords]) -> list[Res
     for user in users:
         user.write(b"<presence/>")
     await in_parallel([user.settle() for user in users])
-    await asyncio.sleep(_NOTICED)
+    await asyncio.sleep(pause)
     owners = [(name, keys) for name, keys in salted.items() for _ in range(_CLIENTS)]
     clients = [Resumable(name, user, keys) for (name, keys), user in zip(owners, users, strict=True)]
     await in_parallel([client.enable() for client in clients])
     for user in users:
         user.transport.abort()
-    await asyncio.sleep(_NOTICED)
+    await asyncio.sleep(pause)
     return clients
 
 
