@@ -17,7 +17,7 @@ from chirrup.cli.app import app
 from chirrup.server.config import load, module_settings
 from chirrup.server.modules import chosen, find
 
-SYSTEM = {".venv/bin/pytest", "journalctl", "sqlite3", "sudo", "systemctl"}
+SYSTEM = {".venv/bin/pytest", "chown", "cp", "ejabberdctl", "journalctl", "mkdir", "rm", "sqlite3", "sudo", "systemctl"}
 """Programs that pages name and that aren't ours to test."""
 
 
