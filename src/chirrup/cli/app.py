@@ -165,17 +165,24 @@ def send(
     to: Annotated[list[str], typer.Argument(metavar="JID…", help="Whom to send it to.")],
     sender: Annotated[str, typer.Option("--from", metavar="JID", envvar="CHIRRUP_JID", help="The own address.")],
     body: Annotated[
-        str | None, typer.Option("--message", "-m", help="What to say. Without, it is read from standard input.")
+        str | None,
+        typer.Option(
+            "--message", "-m", help="What to say. Without, and without a file, it is read from standard input."
+        ),
+    ] = None,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", "-f", help="A file to upload and share; may be given several times."),
     ] = None,
     host: Annotated[str, typer.Option(help="The server's name or IP address, where DNS doesn't tell.")] = "",
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Its port, with --host.")] = None,
     ca: Annotated[Path | None, typer.Option(help="PEM file with the only certificate authorities to trust.")] = None,
     verify: Annotated[bool, typer.Option(help="Whether to check the server's certificate.")] = True,
 ) -> None:
-    """Send a message and leave. The password is asked for, or taken from CHIRRUP_PASSWORD."""
+    """Send a message, or files, and leave. The password is asked for, or taken from CHIRRUP_PASSWORD."""
     from chirrup.cli.send import send as send_it
 
-    send_it(sender, to, body, host=host, port=port, ca=ca, verify=verify)
+    send_it(sender, to, body, file or (), host=host, port=port, ca=ca, verify=verify)
 
 
 @app.command()
