@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import assert_type
 
@@ -9,16 +10,24 @@ from chirrup import IQ, JID, Client, ConnectionState, Element, Message, Presence
 from chirrup.client.feature import Feature, Request, iq_get, on_message, on_presence
 from chirrup.client.feed import Feed
 from chirrup.client.states import StateChange
+from chirrup.ext.archive.client import Archive, Archived
+from chirrup.ext.avatar.client import Avatar, Avatars
 from chirrup.ext.chat.client import Chat, Chats
+from chirrup.ext.chat.lines import Change as LineChange
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.disco.client import Disco
 from chirrup.ext.disco.payloads import Info, Item
 from chirrup.ext.ping.client import Pings
 from chirrup.ext.ping.payloads import Ping
 from chirrup.ext.presence.client import Presences
+from chirrup.ext.private_storage.client import PrivateStorage
+from chirrup.ext.pubsub.client import Node, Pubsub
+from chirrup.ext.pubsub.events import Event
+from chirrup.ext.receipts.client import Receipts
 from chirrup.ext.roster.client import Change, Roster
 from chirrup.ext.roster.payloads import Item as Contact
 from chirrup.ext.roster.payloads import Query
+from chirrup.ext.tune.payloads import Tune
 from chirrup.ext.version.client import SoftwareVersion
 from chirrup.ext.version.payloads import Version
 
@@ -75,6 +84,15 @@ async def features(client: Client) -> None:
     chat = client.need(Chats).open("a@b")
     assert_type(chat, Chat)
     assert_type(await chat.send("Hello"), Message)
+    assert_type(chat.changes(), Feed[LineChange])
+    assert_type(await client.need(Receipts).request(Message("a@b")), asyncio.Future[JID])
+    async for archived in client.need(Archive).messages(with_="a@b", limit=10):
+        assert_type(archived, Archived)
+    client.need(Archive).messages(without="a@b")  # type: ignore[call-arg]
+    assert_type(client.need(Pubsub).personal(Tune), Node[Tune])
+    assert_type(client.need(Pubsub).events(Tune), Feed[Event[Tune]])
+    assert_type(await client.need(PrivateStorage).get(Tune), Tune | None)
+    assert_type(await client.need(Avatars).fetch("a@b"), Avatar | None)
 
 
 def handlers(client: Client) -> None:
