@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r'^```(?P<language>\w+)(?: title="[\w.]+")?\n(?P<text>.*?)^```$', re.MULTILINE | re.DOTALL)
 _ELSEWHERE = {
     "docs/how-to/write-a-module.md",
+    "docs/how-to/client-features.md",
     "docs/how-to/use-the-client.md",
     "docs/how-to/write-a-client-feature.md",
     "docs/tutorial/first-bot.md",
