@@ -63,14 +63,14 @@ def version() -> str | None:
     return None if shutil.which("ejabberdctl") is None or shutil.which("erl") is None else debian_version("ejabberd")
 
 
-def start(folder: Path, certificate: Path, key: Path, *, more: str = "") -> Running:
+def start(folder: Path, certificate: Path, key: Path) -> Running:
     """Without Erlang's distribution, so that no epmd is needed; its schedulers don't spin while they wait, which would
-    be counted against it. `more` goes at the end of the configuration."""
+    be counted against it."""
     port = free_port()
     pem = folder / "both.pem"
     pem.write_bytes(certificate.read_bytes() + key.read_bytes())
     file = folder / "ejabberd.yml"
-    file.write_text(CONFIGURATION.format(port=port, pem=pem) + more)
+    file.write_text(CONFIGURATION.format(port=port, pem=pem))
     environment = {
         "EJABBERD_CONFIG_PATH": str(file),
         "EJABBERD_LOG_PATH": str(folder / "ejabberd.log"),

@@ -8,13 +8,11 @@ import asyncio
 import os
 import random
 import signal
-import sqlite3
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -142,26 +140,7 @@ class PeerServer:
             self._running = None
 
 
-def _with_sqlite(folder: Path, certificate: Path, key: Path) -> Running:
-    """ejabberd as its own log recommends it for archives, with SQLite in place of Mnesia for all its data."""
-    database = folder / "ejabberd.db"
-    if not database.exists():
-        with closing(sqlite3.connect(database)) as connection:
-            connection.executescript(_SCHEMA.read_text())
-    more = f'default_db: sql\nsql_type: sqlite\nsql_database: "{database}"\n'
-    running = ejabberd.start(folder, certificate, key, more=more)
-    time.sleep(_BEFORE_ACCOUNTS)
-    return running
-
-
-_BEFORE_ACCOUNTS: Final = 1.5
-"""Seconds for which it refuses all passwords after its port is open: its database isn't there yet."""
-_SCHEMA: Final = Path("/usr/share/ejabberd/sql/lite.sql")
-PEERS: Final = {
-    "prosody": prosody.PROSODY,
-    "ejabberd": ejabberd.EJABBERD,
-    "ejabberd-sqlite": replace(ejabberd.EJABBERD, start=_with_sqlite),
-}
+PEERS: Final = {"prosody": prosody.PROSODY, "ejabberd": ejabberd.EJABBERD}
 
 
 async def compare(name: str, kills: int, seconds: float, seed: int) -> tuple[str, Outcome]:
@@ -179,7 +158,7 @@ async def compare(name: str, kills: int, seconds: float, seed: int) -> tuple[str
             server.start()
             for account in names:
                 (await generator.connect(server.port, account, register=True)).close()
-            options["channel_binding"] = not name.startswith("ejabberd")
+            options["channel_binding"] = name != "ejabberd"
         try:
             choose = random.Random(seed)
             async with Proxy(lambda: server.port, choose, outage=0) as proxy:

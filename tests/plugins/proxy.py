@@ -22,8 +22,9 @@ NEGOTIATION: Final = 3000
 """Octets in which a client logs in, about."""
 EARLY: Final = 0.35
 """The share of faults that come within these."""
-MEAN_OCTETS: Final = 1500
-"""After how many octets the others come, on average."""
+MEAN_OCTETS_UP: Final = 300
+MEAN_OCTETS_DOWN: Final = 1500
+"""After how many more octets the others come, on average; clients send fewer than they get."""
 SILENCE: Final = 4.0
 """Seconds for which one end is left alone, at most."""
 _REPEATED_SECONDS: Final = 0.2
@@ -214,8 +215,10 @@ class Passage:
         self._fault = choose.choice((*CUTS, *NUISANCES))
         self._at = choose.choice((self.client, self._server))
         early = choose.random() < EARLY
-        more = choose.randrange(1, NEGOTIATION) if early else 1 + int(choose.expovariate(1 / MEAN_OCTETS))
-        self._after = self._at.octets + more
+        mean = MEAN_OCTETS_UP if self._at is self.client else MEAN_OCTETS_DOWN
+        start = max(self._at.octets, 0 if early else NEGOTIATION)
+        more = choose.randrange(1, NEGOTIATION) if early else 1 + int(choose.expovariate(1 / mean))
+        self._after = start + more
 
     def calm(self) -> None:
         """Nothing more happens; what is half gone ends."""
