@@ -176,3 +176,36 @@ async def test_what_comes_twice_and_what_is_forged(liar: Liar) -> None:
     async with client:
         assert await take(heard, 3) == ["live", "another's id", "new"]
         assert client.need(CatchUp).last == "2"
+
+
+async def test_copies_of_what_came_already(liar: Liar) -> None:
+    """What another client of the account received is copied to this one, and in the archive too."""
+    inner = (
+        "<message xmlns='jabber:client' from='a@b/c' to='guest@localhost/other' type='chat'><body>{body}</body>"
+        "<stanza-id xmlns='urn:xmpp:sid:0' id='{id}' by='guest@localhost'/></message>"
+    )
+
+    def copy(id_: str, body: str) -> str:
+        return (
+            "<message from='guest@localhost'><received xmlns='urn:xmpp:carbons:2'>"
+            f"<forwarded xmlns='urn:xmpp:forward:0'>{inner.format(id=id_, body=body)}</forwarded></received></message>"
+        )
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        enable = await peer.read()
+        peer.send(f"<iq type='result' id='{enable.get('id')}'/>")
+        for _ in range(2):
+            iq = await peer.read()
+            fin = Fin(complete=True, set=Set()).to_element()
+            peer.send(f"<iq type='result' id='{iq.get('id')}'>{fin}</iq>")
+        for id_, body in (("1", "first"), ("1", "again"), ("2", "second")):
+            peer.send(copy(id_, body))
+        await peer.end()
+
+    client = liar.client(script, features=[Carbons, CatchUp])
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 2) == ["first", "second"]
+        assert client.need(CatchUp).last == "2"

@@ -92,21 +92,19 @@ class Uploads(Feature):
         name = filename or (file.name if isinstance(file, Path) else "file")
         kind = content_type or mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
         opened = await asyncio.to_thread(_open, file)
+        running: asyncio.Future[None] | None = None
         try:
             size = await asyncio.to_thread(_size, opened)
             slot = await self.slot(name, size, kind)
             upload = Upload(slot.put.url, _headers(slot.put), insecure=self.insecure, seconds=self.seconds)
             running = asyncio.ensure_future(asyncio.to_thread(upload.run, opened, size, kind, self.context))
-            try:
-                await asyncio.shield(running)
-            except asyncio.CancelledError:
-                upload.stop()
-                await asyncio.wait([running])
-                if not running.cancelled():
-                    running.exception()
-                raise
+            await asyncio.shield(running)
         finally:
-            opened.close()
+            if running is None or running.done():
+                opened.close()
+            else:  # whoever waited was cancelled; the thread ends without anybody
+                upload.stop()
+                running.add_done_callback(lambda ended: _abandoned(ended, opened))
         return slot.get.url
 
     async def share(self, to: JID | str, file: Path | bytes, filename: str = "", content_type: str = "") -> Message:
@@ -116,6 +114,12 @@ class Uploads(Feature):
         message = Message(to, url, Link(url))
         await self.entity.send(message)
         return message
+
+
+def _abandoned(ended: asyncio.Future[None], opened: BinaryIO) -> None:
+    opened.close()
+    if not ended.cancelled():
+        ended.exception()  # that it failed is what was wanted
 
 
 def _open(file: Path | bytes) -> BinaryIO:

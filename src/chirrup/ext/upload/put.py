@@ -55,7 +55,9 @@ class Upload:
                 connection.putheader(name, value)
             connection.endheaders()
             left = size
-            while left and not self._stopped:
+            while left:
+                if self._stopped:
+                    raise NetworkError("it was broken off")
                 chunk = file.read(min(left, _CHUNK))
                 if not chunk:
                     raise NetworkError("the file has become shorter")
