@@ -7,9 +7,13 @@ import pytest
 
 from chirrup import JID, Client, Element, Message, StanzaError
 from chirrup.client.feed import Feed
+from chirrup.core.payload import Payload
 from chirrup.core.values import parse_element
+from chirrup.ext.activity.payloads import Activity
 from chirrup.ext.json.payloads import JsonContainer
+from chirrup.ext.location.payloads import Location
 from chirrup.ext.mood.payloads import Mood
+from chirrup.ext.nickname.payloads import Nickname
 from chirrup.ext.presence.client import Presences, everybody
 from chirrup.ext.pubsub.client import PRIVATE, Node, Pubsub
 from chirrup.ext.pubsub.events import Deleted, Event, Published, Purged, Retracted
@@ -57,6 +61,21 @@ async def test_what_accounts_tell_of_themselves() -> None:
         await tunes.delete()
         assert await anext(events) == Deleted(alice.account, Tune.NS)
         assert not len(others)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [Nickname("Ally"), Mood.of("happy", "spring"), Activity.of("relaxing", "reading"), Location(lat=45.44, lon=12.33)],
+)
+async def test_what_else_they_tell(told: Payload) -> None:
+    async with serve() as server, await server.sdk("alice") as alice, asyncio.timeout(20):
+        node = alice.need(Pubsub).personal(type(told))
+        events = node.events()
+        await alice.settle()
+        await node.publish(told)
+        event = await anext(events)
+        assert isinstance(event, Published)
+        assert event.payload == told
 
 
 async def test_items_and_their_pages() -> None:
