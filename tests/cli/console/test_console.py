@@ -99,6 +99,26 @@ async def test_a_wrong_password_is_told() -> None:
         assert "not-authorized" in err
 
 
+async def test_the_end_of_the_connection_without_the_end_of_the_input() -> None:
+    async with serve() as server:
+        await server.add_account("alice")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chirrup.cli", "console", "alice@localhost", "--host", "127.0.0.1", "--port",
+            str(server.port()), "--no-verify",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={"CHIRRUP_PASSWORD": PASSWORD, "PATH": "/usr/bin:/bin"},
+        )  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write(b"/ping localhost\n")
+        async with asyncio.timeout(30):
+            while b"type='result'" not in await process.stdout.readline():
+                pass
+            await server.server.stop()
+            assert await process.wait() == 1
+            assert b"system-shutdown" in await process.stderr.read()
+        process.stdin.close()
+
+
 async def on_screen(server: TestServer, terminal: Any, data: Path) -> None:
     """Log in on a terminal, which lives on after the console to tell how that ended."""
     command = [

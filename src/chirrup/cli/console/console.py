@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from chirrup.cli.console import commands
 from chirrup.cli.console.checking import Mistake, Unfinished, read
@@ -14,6 +19,10 @@ from chirrup.cli.passwords import login_password
 from chirrup.client.entity import Entity
 from chirrup.core.errors import ChirrupError, Disconnected
 from chirrup.core.xml import Element
+
+_CHUNK: Final = 65_536
+_AHEAD: Final = 4
+"""Octets that are read at once, and how many times so many before those before them are sent."""
 
 
 def console(jid: str, data: Path, *, component: bool, host: str, port: int | None, wait: float, **options: Any) -> None:
@@ -84,7 +93,7 @@ class Console:
 
     async def _send_all(self, entity: Entity, wait: float) -> None:
         text, begun, number = "", 1, 0
-        while line := await asyncio.to_thread(sys.stdin.readline):
+        async for line in _lines():
             number += 1
             if not text:
                 if not line.strip():
@@ -120,6 +129,31 @@ class Console:
         except TimeoutError:
             ids = ", ".join(sorted(self._unanswered))
             raise ChirrupError(f"no answer within {wait:g} seconds to {ids}") from None
+
+
+async def _lines() -> AsyncIterator[str]:
+    """The lines of standard input. A thread that nobody waits for reads it, without a lock that Python's end would wait
+    for: the connection's end must be the program's, also while no line comes."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[bytes] = asyncio.Queue(_AHEAD)
+    number = sys.stdin.fileno()
+
+    def read_all() -> None:
+        with suppress(RuntimeError, CancelledError):  # the loop is closed
+            while True:
+                data = os.read(number, _CHUNK)
+                asyncio.run_coroutine_threadsafe(queue.put(data), loop).result()
+                if not data:
+                    return
+
+    threading.Thread(target=read_all, daemon=True).start()
+    left = b""
+    while data := await queue.get():
+        *lines, left = (left + data).split(b"\n")
+        for line in lines:
+            yield line.decode(errors="replace") + "\n"
+    if left:
+        yield left.decode(errors="replace")
 
 
 def _stanzas(text: str) -> list[Element] | None:
