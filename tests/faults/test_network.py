@@ -17,7 +17,7 @@ from tests.plugins.devices import Town
 from tests.plugins.programs import ServerProcess
 from tests.plugins.proxy import Proxy
 
-CUTS = int(os.environ.get("CHIRRUP_FAULT_CUTS", "60"))
+CUTS = int(os.environ.get("CHIRRUP_FAULT_CUTS", "40"))
 """A connection that is lost once a minute: 40 devices lose 2,400 in an hour."""
 PEOPLE = 20
 PAUSE = 1.0
