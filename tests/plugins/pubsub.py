@@ -150,6 +150,8 @@ def friends(people: People) -> Callable[..., Any]:
         await people.become_available(juliet, *nodes)
         await people.become_available(romeo, *nodes)
         await people.befriend(juliet, romeo)
+        while server.server._tasks:  # one looks for last items, and would find what is published from now on
+            await romeo.settle()
         return juliet, romeo
 
     return make
