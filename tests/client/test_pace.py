@@ -85,8 +85,10 @@ async def test_readers_that_are_slow(liar: Liar) -> None:
     liar.go.set()
     async with asyncio.timeout(TIMEOUT):
         await held_back(client)
-        for _ in range(100 * CHUNK):
-            await anext(messages)
+        came = [(await anext(messages)).body for _ in range(100 * CHUNK)]
+    assert len(came) == 100 * CHUNK
+    assert all(came), "each has its text"
+    assert not len(messages), "and none came twice"
     await client.close()
 
 
