@@ -17,6 +17,8 @@ from typing import Any, Final, TypeAlias
 from chirrup.cli.transfer.events import Place, Unreadable
 
 _DEEPEST: Final = 200
+_LONGEST_NUMBER: Final = 100
+"""Characters; Lua's numbers have 64 bits, and Python refuses to read or to write very long ones."""
 _SPACE: Final = re.compile(rb"(?:[ \t\r\n]++|--[^\n]*+\n?)*+")
 _NAME: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*+")
 _NUMBER: Final = re.compile(rb"-?(?:0[xX][0-9a-fA-F]++|(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)")
@@ -139,6 +141,8 @@ class _Reader:
         if (match := self._match(_STRING)) is not None:
             return _string(match[1] if match[1] is not None else match[2])
         if (match := self._match(_NUMBER)) is not None:
+            if len(match[0]) > _LONGEST_NUMBER:
+                raise self._wrong("a number that is too long")
             return _number(match[0])
         if (match := self._match(_NAME)) is not None and match[0] in _WORDS:
             return _WORDS[match[0]]
