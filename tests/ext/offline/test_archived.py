@@ -196,6 +196,34 @@ async def test_another_client_gets_live_messages_while_the_first_is_handed_over_
         assert found.count("live") == 1
 
 
+async def test_what_another_client_fetches_is_handed_over_all_the_same() -> None:
+    """A message that came when its receiver was there already stands behind those that it is being handed over: for
+    this client it is new, whoever else has found it in the archive."""
+    newest = "<set xmlns='http://jabber.org/protocol/rsm'><max>5</max><before/></set>"
+    async with serve(UNHURRIED) as server:
+        romeo = await romeo_writes(server, *(f"{number} {PADDING}" for number in range(150)))
+        first = await server.client("juliet@localhost/balcony")
+        first.send("<presence/>")
+        while (question := await first.receive()).get("type") != "get":
+            pass
+        say(romeo, "live")
+        await romeo.settle()
+        second = await server.client("juliet@localhost/chamber")
+        second.send(f"<iq type='set' id='query'><query xmlns='{ARCHIVE}'>{newest}</query></iq>")
+        await second.settle()
+        assert texts(second)[-1] == "[live]"
+        first.received.clear()
+        numbers: list[str] = []
+        while "live" not in numbers:
+            first.send(result(question))
+            while (question := await first.receive()).get("type") != "get":
+                numbers.append(question.child_text("body").split()[0] if question.name == "message" else "")
+        assert numbers == [*(str(number) for number in range(int(numbers[0]), 150)), "live"]
+        first.send(result(question))
+        await first.settle()
+        assert await kept(server) == 0
+
+
 async def test_a_forged_id_is_no_reason_not_to_deliver(remote: Callable[..., Any]) -> None:
     async with serve() as server:
         await romeo_writes(server, "one")

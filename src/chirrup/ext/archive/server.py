@@ -137,7 +137,7 @@ class Archive(Module):
                 )
             )
             if found is not None and self._offline is not None:
-                self._offline.fetched(account, [message.id for message in found.messages if message.waiting])
+                self._offline.fetched(session, [message.id for message in found.messages if message.waiting])
         if found is None:
             raise StanzaError("item-not-found", "the archive has no message with such an id")
         answer = fin(found, asked, self._uid)

@@ -235,16 +235,19 @@ class Offline(Module):
         self._forget(account, question.ids)
         return True
 
-    def fetched(self, account: Account, ids: list[int]) -> None:
-        """The account has fetched these waiting messages from its archive; those that it wasn't handed over yet needn't
-        be any more (XEP-0313 §6.1.1)."""
-        kept = account.get(Kept)
+    def fetched(self, session: Session, ids: list[int]) -> None:
+        """A client has fetched these waiting messages from the archive; those that it wasn't handed over yet needn't
+        be any more (XEP-0313 §6.1.1). What another client is being handed over it gets all the same: some of that came
+        when it was there already, and stands behind what is older."""
+        kept = session.account.get(Kept)
+        if kept.receiver not in (None, session):
+            return
         new = [number for number in ids if number not in kept.handed and number not in kept.fetched]
         if new:
-            if kept.receiver is not None:
+            if kept.receiver is session:
                 kept.fetched.update(new)
             kept.unsent = max(0, kept.unsent - len(new))
-            self._forget(account, new)
+            self._forget(session.account, new)
 
     def _forget(self, account: Account, ids: list[int]) -> None:
         kept = account.get(Kept)
