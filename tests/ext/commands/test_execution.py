@@ -8,6 +8,7 @@ import pytest
 
 from chirrup.core.errors import ChirrupError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.xml import Element
 from chirrup.ext.commands.execution import Command, Execution, Executions, Failed, Outcome
 from chirrup.ext.commands.payloads import Command as Request
 from chirrup.ext.forms.declared import Questions, form, question
@@ -143,6 +144,49 @@ async def test_questions_do_not_wait_for_ever(executions: Executions, clock: Fak
     clock.advance(59)
     clock.advance(2)
     assert await refused(executions, request(first.sessionid, runlevel="3")) == ("not-allowed", "session-expired")
+
+
+async def test_only_what_is_offered_can_be_chosen(executions: Executions) -> None:
+    first = await executions.handle(request(), ROMEO)
+    await executions.handle(request(first.sessionid, service="httpd"), ROMEO)
+    assert await refused(executions, request(first.sessionid, runlevel="3 6")) == ("bad-request", "bad-payload")
+    done = await executions.handle(request(first.sessionid, runlevel="3"), ROMEO)
+    assert done.status == "completed"
+
+
+def test_what_a_requester_says_of_the_status_means_nothing() -> None:
+    """XEP-0050 §4.1: it must be ignored; §3.3 even shows one that there isn't."""
+    asked = Element("command", Request.NS, node="config", status="execute")
+    assert Request.parse(asked).node == "config"
+
+
+async def test_who_may_no_longer_cannot_go_on(executions: Executions) -> None:
+    allowed = {ROMEO}
+    executions.add(Command("secret", "Secret", configure, allowed=allowed.__contains__))
+    first = await executions.handle(Request("secret"), ROMEO)
+    allowed.clear()
+    for action in ("execute", "next", "prev", "cancel"):
+        asked = Request("secret", first.sessionid, action, form=Form("submit", fields=(Field("service"),)))
+        assert await refused(executions, asked) == ("forbidden", "")
+
+
+async def test_a_request_that_is_given_up_leaves_nothing_behind(executions: Executions) -> None:
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def slow(execution: Execution) -> Outcome:
+        reached.set()
+        await never.wait()
+        return None
+
+    executions.add(Command("slow", "Slow", slow))
+    for _ in range(20):
+        reached.clear()
+        asking = asyncio.ensure_future(executions.handle(Request("slow"), ROMEO))
+        await reached.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert (await executions.handle(request(), ROMEO)).status == "executing"
 
 
 async def test_nobody_begins_without_end(executions: Executions) -> None:

@@ -148,6 +148,23 @@ def test_choices_of_the_moment() -> None:
     assert asked.kind == "list-single"
     assert [(option.value, option.label) for option in asked.options] == [("a", "The first"), ("b", None)]
     assert blank.field(FORM_TYPE) is None
+    choices = {"node": {"a": "The first", "b": ""}}
+    assert Pick.read(submitted(node="b"), choices=choices) == Pick(node="b")
+    with pytest.raises(PayloadError, match="one of those to choose from"):
+        Pick.read(submitted(node="c"), choices=choices)
+
+
+def test_addresses_that_are_given_twice_count_once() -> None:
+    read = Everything.read(submitted(name="a", friends=["b@c", "B@C", "d@e"]))
+    assert read.friends == (JID("b@c"), JID("d@e"))
+
+
+def test_what_is_not_answered_stays_as_it_is() -> None:
+    """XEP-0004 §3.5 and §3.6: to empty a field takes a field."""
+    kept = (JID("b@c"),)
+    assert Everything.read(submitted(name="a"), friends=kept).friends == kept
+    assert Everything.read(submitted(name="a", friends=[]), friends=kept).friends == ()
+    assert Everything.read(submitted(name="a", friends=""), friends=kept).friends == ()
 
 
 def test_validation_is_read() -> None:

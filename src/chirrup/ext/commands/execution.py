@@ -46,6 +46,14 @@ class Failed(ChirrupError):  # noqa: N818 - it says what happened to a command
     """The command could not do it; the message is for whoever gave it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    form: Form
+    read: Callable[[Form], Questions]
+    """Takes the form that was filled in. Raises PayloadError."""
+    last: bool
+
+
 class Execution:
     """One run of a command, from its first request to its end."""
 
@@ -55,7 +63,7 @@ class Execution:
         self.node = node
         self.answers = answers
         """What was answered so far."""
-        self.question: asyncio.Future[tuple[type[Questions], Form, bool]] = _future()
+        self.question: asyncio.Future[_Question] = _future()
         self.answer: asyncio.Future[Any] = _future()
         self._replayed = 0
 
@@ -69,10 +77,14 @@ class Execution:
     ) -> Q:
         """Ask, and wait for the answer. `last` says that nothing will be asked after that; `choices` and `values` are
         those of `Questions.blank`. An answer that doesn't fit is refused and may be given again."""
+
+        def read(form: Form) -> Q:
+            return questions.read(form, choices=choices, **values)
+
         if self._replayed < len(self.answers):
             self._replayed += 1
-            return questions.read(self.answers[self._replayed - 1])
-        self.question.set_result((questions, questions.blank(choices=choices, **values), last))
+            return read(self.answers[self._replayed - 1])
+        self.question.set_result(_Question(questions.blank(choices=choices, **values), read, last))
         answer: Q = await self.answer
         self._replayed += 1
         return answer
@@ -103,7 +115,7 @@ class _Running:
     execution: Execution
     task: asyncio.Future[Outcome]
     timer: Timer | None = None
-    asked: tuple[type[Questions], Form, bool] | None = None
+    asked: _Question | None = None
 
 
 class Executions:
@@ -181,13 +193,13 @@ class Executions:
             self._end(identifier)
             again = Execution(execution.requester, execution.node, execution.answers[:-1])
             return await self._step(identifier, _start(running.command, again))
-        questions, _, last = running.asked
-        if action != "execute" and (action == "complete") != last:
-            raise _refusal("bad-action", f"this stage goes on by {'complete' if last else 'next'!r}")
+        asked = running.asked
+        if action != "execute" and (action == "complete") != asked.last:
+            raise _refusal("bad-action", f"this stage goes on by {'complete' if asked.last else 'next'!r}")
         if form is None:
             raise _refusal("bad-payload", "the form is missing")
         try:
-            answer = questions.read(form)
+            answer = asked.read(form)
         except PayloadError as error:
             raise _refusal("bad-payload", str(error)) from None
         execution.answers.append(form)
@@ -204,18 +216,16 @@ class Executions:
         if running.timer is not None:
             running.timer.cancel()
         either: list[asyncio.Future[Any]] = [running.task, execution.question]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # nobody waits for the answer any more
+            self._end(identifier)
+            raise
         if not running.task.done():
-            running.asked = execution.question.result()
+            asked = running.asked = execution.question.result()
             running.timer = self._clock.call_later(self._seconds, lambda: self._end(identifier))
-            _, form, last = running.asked
-            return payloads.Command(
-                execution.node,
-                identifier,
-                status="executing",
-                actions=_actions(bool(execution.answers), last),
-                form=form,
-            )
+            actions = _actions(bool(execution.answers), asked.last)
+            return payloads.Command(execution.node, identifier, status="executing", actions=actions, form=asked.form)
         self._end(identifier)
         return _completed(execution.node, identifier, running.task)
 

@@ -17,8 +17,8 @@ NoteType: TypeAlias = Literal["info", "warn", "error"]
 class Actions(Payload):
     """What may be done at this stage, besides to cancel (§4.2)."""
 
-    execute: Literal["prev", "next", "complete"] | None = attribute(default=None)
-    """What the action "execute" means."""
+    execute: str | None = attribute(default=None)
+    """The `Action` that "execute" means; "next" where it isn't said."""
     prev: bool = flag("prev")
     next: bool = flag("next")
     complete: bool = flag("complete")
@@ -42,8 +42,8 @@ class Command(Payload):
     """Which execution of it; none to begin one."""
     action: str | None = attribute(default=None)
     """An `Action`, in requests; "execute" where none is given."""
-    status: Status | None = attribute(default=None)
-    """In answers."""
+    status: str | None = attribute(default=None)
+    """A `Status`, in answers; in requests it means nothing, whatever it is."""
     actions: Actions | None = child(Actions, default=None)
     notes: tuple[Note, ...] = children(Note)
     form: Form | None = child(Form, default=None)

@@ -119,8 +119,10 @@ class _Question:
             return ()
         return tuple([self.codec.encode(one) for one in (value if self.several else (value,))])
 
-    def read(self, form: Form) -> Any:
-        """The answer. PayloadError where there is none that fits."""
+    def read(self, form: Form, choices: Mapping[str, str] | None, former: Mapping[str, object]) -> Any:
+        """The answer; the former one where the field isn't there at all. PayloadError where there is none that fits."""
+        if self.name in former and form.field(self.var) is None:
+            return former[self.name]
         values = form.values(self.var)
         if not self.several:
             values = values[:1]
@@ -130,15 +132,19 @@ class _Question:
             if self.required:
                 raise PayloadError(f"{self._shown} is missing")
             return self.default if self.default is not MISSING else (() if self.several else None)
-        answers = tuple([self._answer(value) for value in values])
+        answers = tuple([self._answer(value, choices) for value in values])
+        if self.kind == "jid-multi":  # duplicates are ignored (XEP-0004 §3.3)
+            answers = tuple(dict.fromkeys(answers))
         return answers if self.several else answers[0]
 
-    def _answer(self, value: str) -> Any:
+    def _answer(self, value: str, choices: Mapping[str, str] | None) -> Any:
         asked = self.asked
         try:
             answer = self.codec.decode(value)
         except ValueError as error:
             raise PayloadError(f"{self._shown} is wrong: {error}") from None
+        if choices is not None and self.codec.encode(answer) not in choices:
+            raise PayloadError(f"{self._shown} should be one of those to choose from")
         if asked.minimum is not None and answer < asked.minimum:
             raise PayloadError(f"{self._shown} should be at least {asked.minimum:g}; it is {value}")
         if asked.maximum is not None and answer > asked.maximum:
@@ -176,11 +182,15 @@ class Questions:
         )
 
     @classmethod
-    def read(cls, form: Form) -> Self:
-        """The answers. PayloadError for a form about something else, and for an answer that is missing or wrong."""
+    def read(cls, form: Form, /, *, choices: Mapping[str, Mapping[str, str]] | None = None, **values: object) -> Self:
+        """The answers. `choices` and `values` are those that `blank` was given: what isn't answered at all stays as it
+        is (XEP-0004 §3.5). PayloadError for a form about something else, and for an answer that is missing or wrong."""
         if cls.FORM_TYPE and form.form_type not in ("", cls.FORM_TYPE):
             raise PayloadError(f"the form is about {form.form_type}, not about {cls.FORM_TYPE}")
-        return cls(**{question.name: question.read(form) for question in cls._questions})
+        choices = choices or {}
+        return cls(
+            **{question.name: question.read(form, choices.get(question.name), values) for question in cls._questions}
+        )
 
     def filled(self, type_: Literal["submit", "result"] = "submit") -> Form:
         """The form with these answers."""
