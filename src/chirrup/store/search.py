@@ -21,7 +21,10 @@ from sqlalchemy import Connection, bindparam, text
 BATCH: Final = 200
 """Messages that are indexed in one write."""
 
-_TEXTS: Final = re.compile(r"<(?:body|subject)\b[^>]*>(.*?)</(?:body|subject)>", re.DOTALL)
+# What begins here has an end as well: without that, each would be looked for up to the end of the stanza.
+_TEXTS: Final = re.compile(r"<(?:body|subject)(?: [^=>]*='[^']*')*+>(.*?)</(?:body|subject)>", re.DOTALL)
+_LONGEST: Final = 262_144
+"""Characters of a message's texts that are indexed; PostgreSQL takes no more than a megabyte of words."""
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
 
@@ -106,8 +109,8 @@ def _named(connection: Connection, owner: str, **others: Any) -> dict[str, Any]:
 
 
 def words(value: str) -> str:
-    """What is said in a stanza, given as XML text: its bodies and subjects."""
-    found = " ".join(_TEXTS.findall(value))
+    """What is said in a stanza, given as XML text that was written by `to_bytes`: its bodies and subjects."""
+    found = " ".join(_TEXTS.findall(value))[:_LONGEST]
     if "<" in found:
         found = _TAG.sub(" ", _CDATA.sub(lambda match: html.escape(match[1]), found))
     return html.unescape(found) if "&" in found else found
