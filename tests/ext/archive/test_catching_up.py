@@ -144,10 +144,115 @@ async def test_many_pages_wait_for_who_reads_them() -> None:
             assert await take(heard, most) == [str(number) for number in range(most)]
 
 
+def live(id_: str, body: str) -> str:
+    return (
+        f"<message xmlns='jabber:client' from='a@b/c' type='chat'><body>{body}</body>"
+        f"<stanza-id xmlns='urn:xmpp:sid:0' id='{id_}' by='guest@localhost'/></message>"
+    )
+
+
+async def answer_query(peer: Peer, *ids: str, complete: bool = True, meanwhile: str = "") -> str:
+    """Answer a query with one page of these messages; what it asked for the messages after. `meanwhile` comes at once
+    with the end of the page."""
+    iq = await peer.read()
+    query = Query.find(iq)
+    assert query is not None
+    for id_ in ids:
+        peer.send(
+            f"<message><result xmlns='urn:xmpp:mam:2' id='{id_}' queryid='{query.queryid}'>"
+            f"<forwarded xmlns='urn:xmpp:forward:0'>{live(id_, id_)}</forwarded></result></message>"
+        )
+    ends = Set(first=First(ids[0]), last=ids[-1]) if ids else Set()
+    fin = Fin(complete=complete, set=ends).to_element()
+    peer.send(f"<iq type='result' id='{iq.get('id')}'>{fin}</iq>{meanwhile}")
+    return (query.set and query.set.after) or ""
+
+
+async def test_what_comes_early_hides_nothing_that_came_before_it(liar: Liar) -> None:
+    """A message comes after the last page and before presence was sent, as copies do: what was stored between the two
+    is asked for all the same."""
+    asked: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        asked.append(await answer_query(peer, "1", meanwhile=live("3", "3")))
+        asked.append(await answer_query(peer, "2", "3", meanwhile=live("4", "4")))
+        await peer.end()
+
+    client = liar.client(script, features=[CatchUp])
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 4) == ["1", "2", "3", "4"]
+        assert asked == ["0", "1"]
+        assert client.need(CatchUp).last == "4"
+
+
+async def test_more_comes_meanwhile_than_may_wait(liar: Liar) -> None:
+    ids = [str(number) for number in range(1, 1_101)]
+    asked: list[str] = []
+    over = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        asked.append(await answer_query(peer, meanwhile="".join(live(id_, id_) for id_ in ids)))
+        for start in range(0, len(ids), 100):
+            page = ids[start : start + 100]
+            asked.append(await answer_query(peer, *page, complete=page[-1] == ids[-1]))
+        asked.append(await answer_query(peer))
+        over.set()
+        await peer.end()
+
+    client = liar.client(script, features=[CatchUp])
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client, asyncio.timeout(TIMEOUT):
+        assert await take(heard, len(ids)) == ids
+        await over.wait()
+        assert not len(heard)
+        assert asked == ["0", "0", *ids[99::100]]
+
+
+class Pausing(FakeClock):
+    """Knows when somebody waits before another attempt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+
+    def call_later(self, delay: float, callback: Callable[[], object]) -> Any:
+        if backoff.FIRST / 2 <= delay <= backoff.FIRST:
+            self.asked.set()
+        return super().call_later(delay, callback)
+
+
+async def test_an_archive_that_cannot_be_read_for_a_while(liar: Liar) -> None:
+    clock = Pausing()
+    error = "<error type='wait'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        for number in (2, 3):
+            iq = await peer.read()
+            peer.send(f"{live(str(number), str(number))}<iq type='error' id='{iq.get('id')}'>{error}</iq>")
+        assert await answer_query(peer, "1", "2", "3") == "0"
+        await peer.end()
+
+    client = liar.client(script, features=[CatchUp], clock=clock)
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client, asyncio.timeout(TIMEOUT):
+        await clock.asked.wait()
+        assert client.need(CatchUp).last == "0"
+        clock.advance(backoff.FIRST)
+        assert await take(heard, 3) == ["2", "3", "1"]
+        assert client.need(CatchUp).last == "3"
+
+
 async def test_what_comes_twice_and_what_is_forged(liar: Liar) -> None:
     def message(id_: str, by: str, body: str) -> str:
         return (
-            f"<message from='a@b/c' type='chat'><body>{body}</body>"
+            f"<message xmlns='jabber:client' from='a@b/c' type='chat'><body>{body}</body>"
             f"<stanza-id xmlns='urn:xmpp:sid:0' id='{id_}' by='{by}'/></message>"
         )
 

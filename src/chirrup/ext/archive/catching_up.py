@@ -7,16 +7,18 @@ import logging
 from collections import deque
 from typing import Any, Final
 
+from chirrup.client.backoff import delays
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, filter_message
 from chirrup.client.stanzas import Message
-from chirrup.core.errors import StanzaError
+from chirrup.core.errors import DeadlineError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.ext.archive.client import Archive, Archived, Page
 from chirrup.ext.carbons.client import Carbons
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.stanza_ids import NS as STANZA_IDS
 from chirrup.ext.stanza_ids.payloads import StanzaId
+from chirrup.net.clock import sleep
 
 log: Final = logging.getLogger("chirrup.client")
 
@@ -26,6 +28,8 @@ _PAGE: Final = 100
 _AHEAD: Final = 10
 """Pages that are fetched before presence is sent; what is more comes while the client is online."""
 _SESSIONS: Final = 100
+_MOST_HELD: Final = 1_000
+"""Messages that wait while the archive is being read; what is more is found there."""
 
 
 class CatchUp(Feature):
@@ -33,8 +37,8 @@ class CatchUp(Feature):
     what the account received since is fetched from its archive, in its order, and comes as messages do, with a
     <delay/> that says when it was sent. What the account's other clients sent is among it if `Carbons` is switched on.
 
-    What comes while the archive is being read comes at once, so before what is older. Rooms have archives of their
-    own, and aren't in it.
+    What comes while the archive is being read waits for its turn, and comes at once if the archive can't be read; that
+    is tried again then. Rooms have archives of their own, and aren't in it.
 
     client = Client(jid, password, features=[CatchUp])
     client.need(CatchUp).last = last  # what was saved of it when the program ran last
@@ -47,36 +51,35 @@ class CatchUp(Feature):
         """The archive's id of the last message that the program was given; "" if there was none yet. Without one, a
         first session begins with what comes in it. If the archive has dropped that message, it has dropped what was
         before it too, and is read from its beginning."""
-        self._works = False
-        self._again = False
-        self._fetching = False
+        self._works = True  # until the server has said that there is no archive
+        self._reading = True  # what comes now waits for what is older
+        self._held: dict[str, Message] = {}  # by id
+        self._missed = False  # whether more came than may wait
+        self._caught_up = False  # whether the program has all that is in the archive
         self._giving = False
-        self._newest = ""  # of what came while fetching
         self._seen: dict[str, None] = {}
         self._sessions: deque[JID] = deque(maxlen=_SESSIONS)
         self._task: asyncio.Task[Any] | None = None
 
     async def session_bound(self) -> None:
         self._sessions.append(self.client.jid)
-        self._again = self.last is not None
-        if self._again:
-            await self._fetch(_AHEAD)
-            return
         self._works = True
         try:
-            page = await self._archive.page(before="", limit=1)
-        except StanzaError:
-            self._works = False
+            await self._read(_AHEAD)
+        except StanzaError as error:
+            self._works = error.type == "wait"
             raise
-        self.last = self.last or page.last
 
     async def session_ready(self) -> None:
         """Since presence was sent messages come; between that and the last page there may be some."""
-        if self._works and self._again:
-            self._task = self.entity.spawn(self._fetch())
+        if self._works and not self._caught_up:
+            self._task = self.entity.spawn(self._read_all())
 
     def session_ended(self) -> None:
-        self._works = self._fetching = False
+        """What waits is found in the archive again."""
+        self._caught_up = self._missed = False
+        self._reading = True
+        self._held.clear()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -86,15 +89,20 @@ class CatchUp(Feature):
     @filter_message(StanzaId)
     def came(self, message: Message, stanza_id: StanzaId) -> Message | None:
         """The server lets nobody else give ids in the account's name, if it has archives (XEP-0359 §5)."""
-        if self._giving or not self._works or stanza_id.by != self.client.account:
+        id_ = stanza_id.id
+        if self._giving or stanza_id.by != self.client.account:
             return message
-        if stanza_id.id in self._seen:
+        if id_ in self._seen:
             return None
-        self._note(stanza_id.id)
-        if self._fetching:
-            self._newest = stanza_id.id
-        else:
-            self.last = stanza_id.id
+        if self._reading:
+            if len(self._held) < _MOST_HELD:
+                self._held.setdefault(id_, message)
+            else:
+                self._missed = True
+            return None
+        self._note(id_)
+        if self._caught_up:
+            self.last = id_
         return message
 
     def _note(self, id_: str) -> None:
@@ -104,50 +112,91 @@ class CatchUp(Feature):
 
     # -- what is fetched
 
-    async def _fetch(self, pages: int | None = None) -> None:
-        """Fetch what came after `last`: so many pages at most, and no more than handlers have room for, or all."""
-        self._newest = ""
-        self._fetching = self._works = True
+    async def _read_all(self) -> None:
+        """Read until there is nothing more, also if the archive can't be read for a while."""
+        for delay in delays():
+            try:
+                await self._read()
+            except (StanzaError, DeadlineError) as error:
+                log.warning("%s: what was missed can't be fetched: %s", self.client.account, error)
+                if isinstance(error, StanzaError) and error.type != "wait":
+                    return
+                await sleep(self.entity.clock, delay)
+            else:
+                return
+
+    async def _read(self, pages: int | None = None) -> None:
+        self._reading = True
+        try:
+            if self.last is None:
+                page = await self._archive.page(before="", limit=1)
+                self.last, self._caught_up = page.last, True
+            else:
+                self._caught_up = await self._fetch(pages)
+        except (StanzaError, DeadlineError):
+            self._release()
+            raise
+        if self._caught_up:
+            self._release()
+
+    async def _fetch(self, pages: int | None) -> bool:
+        """Fetch what came after `last`: so many pages at most, and no more than handlers have room for, or all. Whether
+        that was all, and what comes from now on can follow."""
         while True:
             page = await self._page()
             for archived in page.messages:
+                held = self._held.pop(archived.id, None)
                 if archived.id not in self._seen:
                     self._note(archived.id)
-                    self._give(archived)
+                    self._give(held or self._as_it_came(archived))
             known, self.last = self.last, page.last or self.last
             if page.complete or self.last == known:
-                self._fetching = False
-                self.last = self._newest or self.last
-                return
-            if pages is None:
+                if pages is not None or not self._missed:
+                    return pages is None
+                self._missed = False
+            elif pages is None:
                 await self.entity.catch_breath()
             elif pages == 1 or self.entity.behind:
-                return
+                return False
             else:
                 pages -= 1
+
+    def _release(self) -> None:
+        """Give what waited, and let what comes pass."""
+        self._reading = False
+        held, self._held = self._held, {}
+        for id_, message in held.items():
+            if id_ not in self._seen:
+                self._note(id_)
+                self._give(message)
+            if self._caught_up:
+                self.last = id_
 
     async def _page(self) -> Page:
         try:
             return await self._archive.page(after=self.last or None, limit=_PAGE)
         except StanzaError as error:
-            self._works = False
             if error.condition != "item-not-found" or not self.last:
                 raise
         log.warning("%s: the archive doesn't reach back to what was seen last", self.client.account)
-        page = await self._archive.page(limit=_PAGE)
-        self._works = True
-        return page
+        return await self._archive.page(limit=_PAGE)
 
-    def _give(self, archived: Archived) -> None:
+    def _as_it_came(self, archived: Archived) -> Message | None:
+        """A message out of the archive as it would have come; None if it wouldn't have."""
         message, account = archived.message, self.client.account
         if message.type in ("error", "groupchat"):
-            return
+            return None
         if message.outgoing and (message.sender in self._sessions or self.entity.find(Carbons) is None):
-            return
+            return None
         if not any(one.get("by") == account.text for one in message.element.elements("stanza-id", STANZA_IDS)):
             message.add(StanzaId(archived.id, account))
         if archived.stamp is not None and not message.has(Delay):
             message.add(Delay(archived.stamp, account))
+        return message
+
+    def _give(self, message: Message | None) -> None:
+        if message is None:
+            return
         self._giving = True
         try:
             self.entity.give(message)
