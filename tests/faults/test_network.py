@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 import pytest
-from tests.plugins.devices import Town
+from tests.plugins.devices import Device, Town
 from tests.plugins.programs import ServerProcess
 from tests.plugins.proxy import Proxy
 
@@ -68,9 +68,21 @@ def check(town: Town, archives: dict[str, list[str]]) -> None:
     assert not town.missing(archives)
     assert not {name: twice for name, texts in archives.items() if (twice := repeated(texts))}
     for device in town.devices:
-        archive = archives[device.account]
-        history = device.history
-        assert device.own(archive) == [f"{device.name} {number}" for number in range(device.sent)]
-        assert device.heard(history.shown.values()) == device.heard(archive), device.name
-        assert not history.nameless
-        assert not history.errors
+        assert device.own(archives[device.account]) == [f"{device.name} {number}" for number in range(device.sent)]
+    amiss = {device.name: found for device in town.devices if (found := difference(device, archives[device.account]))}
+    assert not amiss
+    for device in town.devices:
+        assert not device.history.nameless
+        assert not device.history.errors
+
+
+def difference(device: Device, archive: list[str]) -> list[str]:
+    """Where what a device shows begins to differ from what the archive has for it, and what stands around that."""
+    shown, wanted = device.heard(device.history.shown.values()), device.heard(archive)
+    if shown == wanted:
+        return []
+    first = next(
+        (place for place, pair in enumerate(zip(shown, wanted, strict=False)) if pair[0] != pair[1]), len(shown)
+    )
+    around = slice(max(0, first - 3), first + 4)
+    return [f"at {first}: shows {shown[around]} of {len(shown)}, should show {wanted[around]} of {len(wanted)}"]

@@ -17,6 +17,7 @@ from chirrup.core.errors import DeadlineError, Disconnected
 from chirrup.core.features.resume import request
 from chirrup.core.features.starttls import ClientStartTLS
 from chirrup.core.xml import CLIENT
+from chirrup.ext.archive.catching_up import CatchUp
 from chirrup.ext.archive.client import Archive
 from chirrup.ext.carbons.client import Carbons
 from chirrup.ext.stanza_ids.rules import stanza_id_by
@@ -113,6 +114,26 @@ class History(Feature):
             self.shown[uid] = text
 
 
+class Told(History):
+    """What a program knows that leaves it to the SDK to have each message once, and in the archive's order."""
+
+    def __init__(self, entity: Entity) -> None:
+        super().__init__(entity)
+        self.need(CatchUp)
+        self._meanwhile = None
+
+    async def session_ready(self) -> None:
+        """Nothing is left to do."""
+
+    def session_ended(self) -> None:
+        """Nor here."""
+
+    def _show(self, uid: str, text: str) -> None:
+        if uid in self.shown:
+            self.errors.append(f"{text}: came twice")
+        super()._show(uid, text)
+
+
 class Device:
     """A client, what it sent, and what it shows."""
 
@@ -127,7 +148,7 @@ class Device:
         if not tls:  # so that cuts go right through stanzas
             features = self.client._stream_features
             self.client._stream_features = tuple(one for one in features if one is not ClientStartTLS)
-        self.history = self.client.need(History)
+        self.history: History = self.client.need(Told if resource == "phone" else History)
         self.sent = 0
         self.sent_to: list[str] = []
         """The account that each message went to."""
