@@ -20,9 +20,9 @@ In JSON a field has its Python name, without a trailing underscore.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Self, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, Union, dataclass_transform, get_args, get_origin
 
 from chirrup.core.errors import PayloadError
 from chirrup.core.fields import (
@@ -39,6 +39,7 @@ from chirrup.core.fields import (
     rest,
     text,
 )
+from chirrup.core.record import make_record, types_of
 from chirrup.core.values import Json
 from chirrup.core.xml import Element
 
@@ -138,7 +139,7 @@ def payload(name: str, ns: str) -> Callable[[type[P]], type[P]]:
     """
 
     def decorate(declared: type[P]) -> type[P]:
-        cls = dataclass(frozen=True, slots=True)(declared)
+        cls = make_record(declared)
         cls.NAME, cls.NS = name, ns
         cls._fields = _compile(cls)
         cls._readers = tuple(one.read for one in cls._fields)
@@ -149,7 +150,7 @@ def payload(name: str, ns: str) -> Callable[[type[P]], type[P]]:
 
 
 def _compile(cls: type[Payload]) -> tuple[Field, ...]:
-    types = get_type_hints(cls)
+    types = types_of(cls)
     claimed: set[tuple[str, str]] = set()
     compiled = []
     for one in fields(cls):  # type: ignore[arg-type]
