@@ -394,14 +394,15 @@ async def test_who_does_not_exist_is_offered_what_everybody_is(server):
 
 
 async def test_what_is_asked_for_is_what_lacks(server):
-    missing = await server.server.credentials.missing("localhost", "alice", ["SHA-1", "SHA-256"])
-    assert missing == []
-    await server.server.store.accounts.create(
-        "localhost", "dave", [derive_keys("SHA-1", "x", b"salt", 4096)], created=0
-    )
-    (upgrade,) = await server.server.credentials.missing("localhost", "dave", ["SHA-1", "SHA-256"])
+    async def missing(name, *algorithms):
+        return (await server.server.credentials.look_up("localhost", name)).missing(algorithms)
+
+    assert await missing("alice", "SHA-1", "SHA-256") == []
+    keys = derive_keys("SHA-1", "x", b"salt", 4096)
+    await server.server.store.accounts.create("localhost", "dave", [keys], created=0)
+    (upgrade,) = await missing("dave", "SHA-1", "SHA-256")
     assert isinstance(upgrade, Upgrade) and upgrade.algorithm == "SHA-256" and upgrade.iterations >= 4096
-    assert await server.server.credentials.missing("localhost", "nobody", ["SHA-1"]) == []
+    assert await missing("nobody", "SHA-1") == []
 
 
 async def test_two_at_once_with_one_token(server):

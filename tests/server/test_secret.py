@@ -45,7 +45,8 @@ async def test_accounts_that_do_not_exist_look_the_same_after_a_restart(tmp_path
     made_up = []
     for _ in range(2):
         async with serve(data=tmp_path) as server:
-            keys, barred = await server.server.credentials.keys("localhost", "nobody", "SHA-256")
-            made_up.append(keys)
-            assert barred is None
+            credentials = server.server.credentials
+            known = await credentials.look_up("localhost", "nobody")
+            made_up.append(credentials.keys(known, "SHA-256"))
+            assert known.barred is None
     assert made_up[0] == made_up[1]

@@ -174,6 +174,9 @@ class Accounts:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.changes = 0
+        """How often this process has set passwords, disabled accounts or removed them: who has looked an account up
+        sees by it that it's time to look again."""
 
     def within(self, connection: Connection) -> AccountRows:
         """For use in an operation that is handed to `Store.submit` or `Store.read`."""
@@ -192,10 +195,12 @@ class Accounts:
 
     def remove(self, host: str, local: str) -> asyncio.Future[bool]:
         """Delete the account, and in the same transaction all that its bare JID owns; whether it was there."""
+        self.changes += 1
         return self._store.submit(lambda connection: AccountRows(connection).remove(host, local))
 
     def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[bool]:
         """Put these in place of all former keys, and of the tokens that clients had; whether the account is there."""
+        self.changes += 1
         return self._store.submit(lambda connection: AccountRows(connection).set_keys(host, local, keys))
 
     def add_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[None]:
@@ -204,6 +209,7 @@ class Accounts:
 
     def set_disabled(self, host: str, local: str, disabled: bool) -> asyncio.Future[bool]:
         """Whether the account is there."""
+        self.changes += 1
         return self._store.submit(lambda connection: AccountRows(connection).change(host, local, disabled=disabled))
 
     def note_login(self, host: str, local: str, when: float) -> asyncio.Future[bool]:
