@@ -160,6 +160,19 @@ class Managers:
             while not condition():
                 await self._other.settle()
 
+    async def copies(self, client: TestClient) -> None:
+        """Let somebody have copies of what others are sent (XEP-0280)."""
+        client.send("<iq type='set' id='copies'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+        while (await client.receive()).get("id") != "copies":
+            pass
+
+    async def acknowledge_all(self, client: TestClient) -> None:
+        """Let somebody acknowledge all that was written until now."""
+        session = self.session(f"{client.jid.local}/{client.jid.resource}")
+        assert session is not None and session.management is not None
+        client.send(Element("a", SM, h=session.management.sent))
+        await self.until(lambda: not session.management.queue)
+
     async def cut(self, client: TestClient) -> Session:
         """Cut a connection; the session that is left, once the server knows."""
         session = self.session(f"{client.jid.local}/{client.jid.resource}")

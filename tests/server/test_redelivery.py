@@ -311,26 +311,203 @@ async def test_hundreds_in_their_order(managers):
         assert laptop.received[-1].child("x", "urn:x").text == "<é"
 
 
+# -- who has it already
+
+
+@pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
+@pytest.mark.parametrize("acknowledged", [True, False])
+async def test_what_was_for_all_is_given_to_nobody_twice(managers, settings, acknowledged):
+    """The laptop had it as the phone did; the tablet came later, and the watch was away when it came."""
+    clock = FakeClock()
+    async with managers(settings, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop")
+        plain = await they.server.client("alice/plain", presence=True)
+        watch = await they.server.client("alice/watch", presence=True)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        clock.advance(1)
+        watch.send("<presence type='unavailable'/>")
+        await watch.settle()
+        clock.advance(1)
+        bob.send(message("alice@localhost", "1"))
+        await bob.settle()
+        if acknowledged:
+            await they.acknowledge_all(laptop)
+        clock.advance(1)
+        tablet = await they.server.client("alice/tablet", presence=True)
+        watch.send("<presence/>")
+        await watch.settle()
+        clock.advance(1)
+        await end(they, session)
+        everybody = (laptop, plain, watch, tablet)
+        await asyncio.gather(*(client.settle() for client in everybody))
+        assert [ids(client) for client in everybody] == [["1"], ["1"], ["1"], ["1"]]
+
+
+async def test_who_was_away_with_another_priority_then(managers):
+    clock = FakeClock()
+    async with managers(NO_ARCHIVE, clock=clock) as they:
+        phone, _ = await they.client("alice/phone", presence=False)
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob = await they.server.client("bob/desk")
+        phone.send("<presence><priority>5</priority></presence>")
+        await phone.settle()
+        clock.advance(1)
+        bob.send(message("alice@localhost", "for the phone"))
+        await bob.settle()
+        clock.advance(1)
+        await end(they, await they.cut(phone))
+        await laptop.settle()
+        assert ids(laptop) == ["for the phone"]
+
+
+@pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
+async def test_what_was_for_one_client_is_new_to_others_without_a_copy(managers, settings):
+    clock = FakeClock()
+    async with managers(settings, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop = await they.server.client("alice/laptop", presence=True)
+        copied, _ = await they.client("alice/copied")
+        await they.copies(copied)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        clock.advance(1)
+        bob.send(message(phone.jid, "1"))
+        bob.send(message(phone.jid, "private", inside="<no-copy xmlns='urn:xmpp:hints'/>"))
+        await bob.settle()
+        await they.acknowledge_all(copied)
+        clock.advance(10)
+        await end(they, session)
+        await asyncio.gather(laptop.settle(), copied.settle())
+        assert ids(laptop) == ["1", "private"]
+        assert ids(copied) == ["", "private"]  # the copy of the first, and the second
+
+
+@pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
+async def test_a_copy_that_may_not_have_come_is_no_reason_to_lose_it(managers, settings):
+    """Both clients are away: it comes twice rather than never."""
+    clock = FakeClock()
+    async with managers(settings, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, enabled = await they.client("alice/laptop")
+        await they.copies(laptop)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        before = (await they.cut(laptop)).management.sent
+        clock.advance(1)
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        clock.advance(10)
+        await end(they, session)
+        laptop, _ = await they.back("alice/laptop", enabled.get("id"), before)
+        received = [await laptop.receive() for _ in range(3)]
+        assert [element.get("id") for element in received if element.name == "message"] == ["", "1"]
+        await end(they, await they.cut(laptop))
+        tablet = await they.server.client("alice/tablet")
+        tablet.send("<presence/>")
+        while (element := await tablet.receive()).name != "message":
+            pass
+        assert element.get("id") == "1"
+
+
+async def test_who_has_been_blocked_since_is_told_that_it_did_not_arrive(managers):
+    async with managers(NO_ARCHIVE) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        block = Element("block", "urn:xmpp:blocking", Element("item", "urn:xmpp:blocking", jid="bob@localhost"))
+        laptop.send(Element("iq", CLIENT, block, type="set", id="b"))
+        await laptop.settle()
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == []
+        error = await bob.receive()
+        assert (error.get("id"), error.get("from")) == ("1", str(phone.jid))
+        assert error.child("error").first.name == "service-unavailable"
+
+
+# -- what is told of it
+
+
+def told(caplog):
+    return [record.values for record in caplog.records if "never acknowledged" in record.getMessage()]
+
+
+@pytest.mark.parametrize(
+    ("others", "fates"), [(False, {"kept": 2, "returned": 1}), (True, {"delivered": 2, "returned": 1})]
+)
+async def test_the_log_says_what_has_become_of_it(managers, caplog, others, fates):
+    caplog.set_level("INFO")
+    async with managers(NO_ARCHIVE) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "1") + message(phone.jid, "2") + message(phone.jid, "room", "groupchat"))
+        await bob.settle()
+        await they.server.client("alice/laptop", presence=others)
+        await end(they, session)
+        (values,) = told(caplog)
+        assert {name: values.get(name) for name in ("delivered", "kept", "returned") if name in values} == fates
+
+
+async def test_the_log_says_nothing_of_what_goes_nowhere(managers, caplog):
+    """Whoever leaves with an answer, presence or a copy unacknowledged has lost nothing."""
+    caplog.set_level("INFO")
+    async with managers() as they:
+        phone, _ = await they.client("alice/phone")
+        await they.copies(phone)
+        laptop = await they.server.client("alice/laptop", presence=True)
+        bob = await they.server.client("bob/desk")
+        bob.send(message(laptop.jid, "1") + message("alice@localhost", "2") + f"<presence to='{phone.jid}'/>")
+        await bob.settle()
+        phone.send("<iq type='get' id='p' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await phone.close()
+        await they.until(lambda: they.session("alice/phone") is None)
+        assert not told(caplog)
+
+
+async def test_what_is_no_stanza_takes_no_other_with_it(managers, caplog):
+    async with managers(NO_ARCHIVE) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        session.write(b"<message><body>\x00</body></message>")
+        bob.send(message(phone.jid, "2"))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == ["1", "2"]
+        assert any("is no stanza" in record.getMessage() for record in caplog.records)
+
+
 # -- what is in the archive
 
 
 async def test_what_is_archived_goes_to_those_who_came_later(managers):
-    """Others had what they were to have, or fetch it from there."""
+    """Others had a copy, or fetch it from there."""
     clock = FakeClock()
     async with managers(clock=clock) as they:
         phone, _ = await they.client("alice/phone")
-        laptop = await they.server.client("alice/laptop", presence=True)
+        laptop, _ = await they.client("alice/laptop")
+        await they.copies(laptop)
         bob = await they.server.client("bob/desk")
         session = await they.cut(phone)
         clock.advance(1)
         bob.send(message(phone.jid, "archived"))
         await bob.settle()
-        clock.advance(1)
+        await they.acknowledge_all(laptop)
+        clock.advance(5)
         tablet = await they.server.client("alice/tablet", presence=True)
-        laptop.received.clear()
         await end(they, session)
         await asyncio.gather(laptop.settle(), tablet.settle(), bob.settle())
-        assert (ids(laptop), ids(tablet), ids(bob)) == ([], ["archived"], [])
+        assert (ids(laptop), ids(tablet), ids(bob)) == ([""], ["archived"], [])
 
 
 async def test_what_is_archived_waits_where_nobody_is_there(managers):

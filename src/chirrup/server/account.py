@@ -51,4 +51,8 @@ class Account:
         self.available = tuple(session for session in self.sessions.values() if session.presence is not None)
         self.non_negative = tuple(session for session in self.available if session.priority >= 0)
         highest = max((session.priority for session in self.non_negative), default=0)
+        before = self.most_available
         self.most_available = tuple(session for session in self.non_negative if session.priority == highest)
+        for session in self.most_available:
+            if session not in before:
+                session.most_available_since = self.host.clock.time()

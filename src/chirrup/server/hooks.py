@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from chirrup.core.payload import Payload
     from chirrup.core.xml import Element
     from chirrup.server.account import Account
+    from chirrup.server.redelivery import Redelivery
     from chirrup.server.session import Origin, Session
 
 P = ParamSpec("P")
@@ -163,6 +164,11 @@ message_unclaimed: Final[Hook[[Account, Element, JID, Origin], Verdict]] = Hook(
 )
 message_delivered: Final[Hook[[Account, Element, Sequence[Session]], None]] = Hook(
     "message_delivered", "A message was given to these sessions."
+)
+message_redelivered: Final[Hook[[Account, Element, Redelivery], None]] = Hook(
+    "message_redelivered",
+    "A message that a client never acknowledged is about to be given to others: add those to its `receivers` that have "
+    "it already (XEP-0198 §4).",
 )
 iq_in: Final[Hook[[Account, Element, Session, JID, Origin], Verdict]] = Hook(
     "iq_in", "An IQ get or set arrives for one of an account's sessions: the session, and the sender."

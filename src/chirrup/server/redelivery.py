@@ -4,16 +4,20 @@ A message goes the way of one to a resource that is gone: to another resource, t
 IQ that asks something is answered with an error. Presence and headlines are stale by then, or others had them, too. An
 answer is of no use to another client; nor is what was meant for this one session, such as carbons and results of
 archive queries.
+
+Nobody gets a message again who has it. That isn't written down for each message, it follows from what each session has
+been all the time since: one of those that get what is for the account (`Session.most_available_since`), or one that
+gets copies, which the module knows that makes them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from chirrup.core.errors import AddressError, StanzaError
+from chirrup.core.errors import AddressError, StanzaError, StreamError
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.stanza import error_reply, may_bounce
@@ -28,10 +32,11 @@ if TYPE_CHECKING:
 
 _DELAY: Final = "urn:xmpp:delay"
 _ARCHIVE: Final = "urn:xmpp:mam:2"
-_STANZA_IDS: Final = "urn:xmpp:sid:0"
 _HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 _LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
 """They passed once, in part before something was added."""
+_ONE_TURN: Final = 1.0
+"""Seconds that are more than a turn of the loop takes, in which all sessions get a message, or a copy of it."""
 
 
 class Unstored:
@@ -43,18 +48,28 @@ class Redelivery:
     it was there. It has been archived and copied at the first time, if it was to be; where it was archived it carries
     the account's own `<stanza-id/>`."""
 
-    def __init__(self, session: Session, sent: float, receivers: Set[Session]) -> None:
+    def __init__(self, session: Session, sent: float) -> None:
         self.session = session
         """The session that was given it."""
         self.sent = sent
         """When it was, in seconds since 1970."""
-        self.receivers = receivers
-        """Other sessions that were given it, too, and haven't acknowledged it yet."""
+        self.receivers: set[Session] = set()
+        """Other sessions that have it, or will be told of it in this way themselves."""
+        self.fate = ""
+        """What has become of it: "delivered", "kept", "returned", or nothing."""
         self._host: Host = session.host
+
+    def arrived_at(self, other: Session) -> bool:
+        """Whether another session has, for all that is known, what it was given in the same turn of the loop."""
+        management = other.management
+        if other.write != other.pass_on:
+            return False  # a module may hold it back still
+        return management is None or not management.stamps or management.stamps[0] > self.sent + _ONE_TURN
 
     def answer(self, stanza: Element) -> None:
         """An error goes to whoever sent the stanza at first."""
         if "to" in stanza.attrs and "from" in stanza.attrs:
+            self.fate = "returned"
             self._host.send(stanza)
 
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
@@ -67,32 +82,40 @@ class Redelivery:
                     reason = StanzaError("internal-server-error", "it could not be stored", type="wait")
                     self.answer(error_reply(stanza, reason))
 
+        self.fate = "kept"
         stored.add_done_callback(settled)
 
 
 def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
     """Deal with what a session that is over leaves, given with when it was sent, in seconds since 1970."""
-    parser = StreamParser(_LIMITS)
-    parser.feed(_HEADER)
-    count = 0
-    others = {
-        other: frozenset(other.management.queue)
-        for other in session.account.sessions.values()
-        if other.management is not None
-    }
+    fates: dict[str, int] = {}
+    parser = _parser()
     for written, stamp in left:
-        for stanza in parser.feed(written):
-            count += 1
-            origin = Redelivery(session, stamp, {other for other, queue in others.items() if written in queue})
+        try:
+            stanzas = list(parser.feed(written))
+        except StreamError:
+            session.log.exception("what was written to a session is no stanza")
+            parser = _parser()
+            continue
+        for stanza in stanzas:
+            origin = Redelivery(session, stamp)
             try:
                 _redeliver(session, stanza, origin)
             except StanzaError as error:
                 bounce(stanza, origin, error)
             except Exception:
                 session.log.exception("an unacknowledged stanza could not be delivered anew")
+            if origin.fate:
+                fates[origin.fate] = fates.get(origin.fate, 0) + 1
     parser.discard()
-    if count:
-        session.log.info("unacknowledged stanzas are delivered anew or returned", stanzas=count)
+    if fates:
+        session.log.info("what its client never acknowledged goes on", **fates)
+
+
+def _parser() -> StreamParser:
+    parser = StreamParser(_LIMITS)
+    parser.feed(_HEADER)
+    return parser
 
 
 def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
@@ -106,37 +129,55 @@ def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
     if sender == account.jid:
         return  # on the account's behalf, to this very session
     if stanza.name == "iq":
-        bounce(stanza, origin, StanzaError("service-unavailable"))
-        return
+        raise StanzaError("service-unavailable")
     if stanza.child("result", _ARCHIVE) is not None:
         return
+    if host.accounts.get(account.jid.local) is not account:
+        raise StanzaError("service-unavailable")  # it has been removed
+    if account.refuses is not None and account.refuses(sender):
+        raise StanzaError("service-unavailable")  # by now
     if stanza.child("delay", _DELAY) is None:
         moment = format_datetime(datetime.fromtimestamp(origin.sent, UTC))
         stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=moment))
-    if host.accounts.get(account.jid.local) is account:
-        _deliver(account, stanza, origin)
-    else:
-        bounce(stanza, origin, StanzaError("service-unavailable"))
+    _deliver(account, stanza, origin)
 
 
 def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
-    """As `delivery.message` does for a bare JID, but for nobody who has it already: no copies are made, since those who
-    wanted one had it, and what is in the archive goes only to those who weren't there at its time."""
+    """As `delivery.message` does for a bare JID, but for nobody who has it already; no copies are made, since those who
+    wanted one had it."""
     hooks = account.host.hooks
+    to_people = stanza.get("type", "normal") in ("chat", "normal")
+    if to_people and account.most_available:
+        _find_receivers(account, stanza, origin)
     for handler in hooks.message_in:
         if handler(account, stanza, account.jid, origin):
             return
-    kind = stanza.get("type", "normal")
-    if kind in ("chat", "normal"):
-        available = account.most_available
-        written = stanza.to_bytes() if available else b""
-        archived = any(child.get("by") == account.jid.text for child in stanza.elements("stanza-id", _STANZA_IDS))
-        for session in available:
-            if session not in origin.receivers and not (archived and session.since <= origin.sent):
+    if to_people:
+        written = stanza.to_bytes() if account.most_available else b""
+        for session in account.most_available:
+            if session not in origin.receivers:
                 session.write(written)
-        if available:
+                origin.fate = "delivered"
+        if account.most_available:
             return
         for keep in hooks.message_unclaimed:
             if keep(account, stanza, account.jid, origin):
                 return
-    bounce(stanza, origin, StanzaError("service-unavailable"))
+    raise StanzaError("service-unavailable")
+
+
+def _find_receivers(account: Account, stanza: Element, origin: Redelivery) -> None:
+    """Find those that have a message already, of all that get what is for the account."""
+    if not _was_for(origin.session, stanza):
+        # Then all those got it. Who hasn't acknowledged it yet is responsible for it, as this session was until now.
+        origin.receivers.update(other for other in account.most_available if other.most_available_since < origin.sent)
+    for note in account.host.hooks.message_redelivered:
+        note(account, stanza, origin)
+
+
+def _was_for(session: Session, stanza: Element) -> bool:
+    """Whether a message was for one session alone."""
+    try:
+        return JID.parse(stanza.attrs["to"]) == session.jid
+    except (KeyError, AddressError):
+        return False

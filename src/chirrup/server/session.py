@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamError
@@ -89,7 +89,8 @@ class Session:
 
     __slots__ = (
         "_over", "_queue", "_settled", "_unsettled", "account", "closing", "data", "host", "jid", "lang", "last_active",
-        "log", "management", "pass_on", "presence", "priority", "secure", "since", "wire", "write",
+        "log", "management", "most_available_since", "pass_on", "presence", "priority", "secure", "since", "wire",
+        "write",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +110,8 @@ class Session:
         self.presence: Element | None = None
         """The last available presence sent to everybody; None while unavailable."""
         self.priority = 0
+        self.most_available_since = 0.0
+        """Since when it is one of `account.most_available`, if it is, in seconds since 1970."""
         self.data: dict[type, object] = {}
         """What modules keep for this session, by type."""
         self._queue: deque[Element] | None = None  # behind a handler that waits
@@ -272,11 +275,7 @@ class Session:
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
         left = self._stop_writing()
-        for handler in self.host.hooks.session_closed:
-            try:
-                handler(self)
-            except Exception:
-                self.log.exception("a module failed at the end of a session")
+        self.tell(self.host.hooks.session_closed)
         self.presence = None
         settled = self._is_settled
         self._unsettled = self._settled = None
@@ -289,6 +288,14 @@ class Session:
             redelivery.redeliver(self, left)
         if self.host.anonymous and not account.sessions:
             self.host.forget(account)
+
+    def tell(self, handlers: Iterable[Callable[[Session], None]]) -> None:
+        """Tell modules what has become of the session; one that fails takes no other with it."""
+        for handler in handlers:
+            try:
+                handler(self)
+            except Exception:
+                self.log.exception("a module failed at what has become of a session")
 
     def _stop_writing(self) -> list[tuple[bytes, float]]:
         """The stream has ended: what is written from now on stands with what the client hasn't acknowledged or, where

@@ -32,7 +32,12 @@ _MAX_COPIED: Final = 200
 
 
 class Enabled:
-    """Marks a session that wants copies."""
+    """Marks a session that wants copies, and has done so since a moment."""
+
+    __slots__ = ("since",)
+
+    def __init__(self, since: float) -> None:
+        self.since = since
 
 
 class Copied:
@@ -64,7 +69,7 @@ class Carbons(Module):
 
     @iq_set(Enable, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
     def enable(self, request: Request[Enable]) -> None:
-        _own_session(request).data[Enabled] = Enabled()
+        self._enable(_own_session(request))
 
     @iq_set(Disable, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
     def disable(self, request: Request[Disable]) -> None:
@@ -72,7 +77,10 @@ class Carbons(Module):
 
     @bind_inline("enable", NS)
     def enable_while_binding(self, session: Session, element: Element) -> None:
-        session.data[Enabled] = Enabled()
+        self._enable(session)
+
+    def _enable(self, session: Session) -> None:
+        session.data.setdefault(Enabled, Enabled(self.host.clock.time()))
 
     # -- what is copied
 
@@ -113,6 +121,17 @@ class Carbons(Module):
             _copy_received(session.account, error, (session,))
 
     # -- what isn't
+
+    @hooks.message_redelivered()
+    def had_copies(self, account: Account, stanza: Element, origin: Redelivery) -> None:
+        """Nobody is given a message of which a copy has come. A copy that may not have come is followed by the message:
+        better twice, with the same ids, than never."""
+        if is_eligible(stanza, received=True):
+            for session in account.most_available:
+                enabled = session.data.get(Enabled)
+                copied = isinstance(enabled, Enabled) and enabled.since < origin.sent
+                if copied and origin.arrived_at(session):
+                    origin.receivers.add(session)
 
     @hooks.message_in(before=["archive", "offline"])
     def refuse_forged(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:

@@ -74,15 +74,18 @@ class Offline(Module):
             return True
         compiled = self.host.hooks
         again = isinstance(origin, Redelivery)
+        have = origin.receivers if isinstance(origin, Redelivery) else ()
+        if busy in have:
+            return False
         if not again:
             for archive in compiled.message_archiving:
                 archive(account, stanza, to, origin)
         self._keep(account, stanza, origin)
+        receivers = (busy,) if to.resource in account.sessions else account.most_available
+        for session in receivers:
+            if session is not busy and session not in have:
+                session.write(stanza.to_bytes())
         if not again:
-            receivers = (busy,) if to.resource in account.sessions else account.most_available
-            for session in receivers:
-                if session is not busy:
-                    session.write(stanza.to_bytes())
             for note in compiled.message_delivered:
                 note(account, stanza, receivers)
         return True
