@@ -40,6 +40,7 @@ class Gate(Module):
     @hooks.session_acknowledged()
     def acknowledged(self, session):
         self.heard.append(session.jid.text)
+        assert session.jid.local != "mallory"
 """
 WAIT = "<iq type='get' id='wait' to='localhost'><wait xmlns='urn:test'/></iq>"
 
@@ -369,6 +370,9 @@ async def test_whoever_wants_to_know_is_told_when_all_is_there(managers):
         assert [(await alice.receive()).name for _ in range(4)] == ["message", "message", "r", "message"]
         alice.send(a(1))
         assert await alice.receive() == Element("r", SM)  # somebody waits for the rest
+        alice.send(a(1) * 3)
+        await alice.settle()
+        assert not alice.received  # there is no use in asking again at once
         assert told == [0]
         alice.send(a(2))
         assert await alice.receive() == Element("r", SM)
@@ -408,6 +412,7 @@ async def test_who_says_what_it_has_when_the_server_stops_gets_it_once(managers)
         stopping = asyncio.create_task(they.server.server.stop())
         assert await alice.receive() == Element("r", SM)
         alice.send(a(2))
+        assert await alice.receive() == Element("a", SM, h=1)
         with pytest.raises(StreamError, match="system-shutdown"):
             await alice.receive()
         alice.drop()
@@ -415,3 +420,38 @@ async def test_who_says_what_it_has_when_the_server_stops_gets_it_once(managers)
         await stopping
     async with managers(name="one") as they:
         assert not await they.server.server.store.messages.count_waiting("alice@localhost")
+
+
+async def test_what_came_before_the_server_stops_is_acknowledged(managers, module):
+    """Else the client would send it again to the next server, which can't know it."""
+    async with managers(module(GATE)) as they:
+        alice, _ = await they.client("alice/sofa", presence=False)
+        bob = await they.server.client("bob/desk")
+        alice.send(f"<message to='{bob.jid}' id='held'/>" + WAIT)
+        session = they.session("alice/sofa")
+        await they.until(lambda: session.management.handled == 2)
+        gate = gate_of(they.server)
+        stopping = asyncio.create_task(they.server.server.stop())
+        await they.until(lambda: "stopping" in session.wire._paused)
+        assert not alice.received
+        gate.stored.set_result(None)
+        gate.gate.set()
+        assert (await alice.receive()).get("id") == "wait"
+        assert await alice.receive() == Element("a", SM, h=2)
+        with pytest.raises(StreamError, match="system-shutdown"):
+            await alice.receive()
+        await asyncio.gather(stopping, alice.end(), bob.end())
+
+
+async def test_a_module_that_fails_stops_no_questions(managers, module):
+    async with managers(module(GATE), clock=(clock := FakeClock())) as they:
+        mallory, _ = await they.client("mallory", presence=False)
+        bob = await they.server.client("bob")
+        for number in (1, 2):
+            await chat(bob, mallory)
+            assert (await mallory.receive()).name == "message"
+            clock.advance(1)
+            assert await mallory.receive() == Element("r", SM)
+            mallory.send(a(number))
+            await they.until(lambda: not they.session(f"mallory/{mallory.jid.resource}").management.queue)
+        assert gate_of(they.server).heard == [mallory.jid.text] * 2

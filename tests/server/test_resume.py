@@ -244,6 +244,80 @@ async def test_a_session_that_ends_while_somebody_waits_for_it(managers, module)
         gate_of(they.server).gate.set()
 
 
+async def test_what_is_never_settled_costs_the_session_and_not_the_client(managers, module):
+    """As while nothing can be stored: it gets a new one, and what it was sent."""
+    clock = FakeClock()
+    async with managers(module(GATE), clock=clock) as they:
+        alice, enabled = await they.client("alice/sofa")
+        bob = await they.server.client("bob/desk")
+        alice.send(WAIT)
+        await they.until(lambda: they.session("alice/sofa").management.handled == 2)
+        await they.cut(alice)
+        bob.send(message(alice.jid, "1"))
+        await bob.settle()
+        back = asyncio.create_task(they.back("alice/sofa", enabled.get("id"), 1))
+        await they.until(lambda: they.server.server.hosts["localhost"].resumable._claims)
+        clock.advance(9.9)
+        await bob.settle()
+        assert not back.done()
+        clock.advance(0.1)
+        again, failed = await back
+        assert failed == GONE
+        again.send("<presence/>")
+        assert await texts(again, 2) == ["presence", "1"]
+        gate_of(they.server).gate.set()
+
+
+async def test_counts_that_wrap_around_while_nobody_is_there(managers):
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa", presence=False)
+        bob = await they.server.client("bob/desk")
+        management = they.session("alice/sofa").management
+        management.acknowledged = management.handled = 2**32 - 2
+        alice.send(message(bob.jid, "a") + message(bob.jid, "b") + message(bob.jid, "c"))
+        assert await texts(bob, 3) == ["a", "b", "c"]
+        await they.cut(alice)
+        for number in range(4):
+            bob.send(message(alice.jid, str(number)))
+        await bob.settle()
+        alice, resumed = await they.back("alice/sofa", enabled.get("id"), 2**32 - 1)
+        assert resumed.get("h") == "1"
+        assert await texts(alice, 4) == ["1", "2", "3", "r"]
+        alice.send(a(2))
+        await they.until(lambda: not management.queue)
+        await they.cut(alice)
+        _, failed = await they.back("alice/sofa", enabled.get("id"), 1)  # less than was acknowledged
+        assert failed == GONE
+        with pytest.raises(StreamError, match="undefined-condition") as caught:
+            await they.back("alice/sofa", enabled.get("id"), 3)
+        assert caught.value.app_attributes == {"h": "3", "send-count": "2"}
+
+
+class Waiting:
+    """A connection that is to go on with a session."""
+
+    def __init__(self) -> None:
+        self.error = None
+
+    def fail(self, error):
+        self.error = error.condition
+
+
+async def test_a_session_that_is_given_and_not_taken_yet(managers):
+    """While its new connection is told, another may come, or the session may end: two never have it, nor one that is
+    over."""
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        session = await they.cut(alice)
+        resumable = they.server.server.hosts["localhost"].resumable
+        first, second = Waiting(), Waiting()
+        for wire in (first, second):
+            assert await resumable.claim(session.account.jid, enabled.get("id"), 1, wire) is session
+        assert (first.error, second.error) == ("conflict", None)
+        session.end()
+        assert second.error == "reset"
+
+
 # -- who may not
 
 

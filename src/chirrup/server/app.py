@@ -6,7 +6,8 @@ import asyncio
 import inspect
 from collections.abc import Awaitable
 from dataclasses import asdict
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from chirrup import __version__
 from chirrup.core.errors import ChirrupError, ConfigError, StreamError
@@ -26,10 +27,14 @@ from chirrup.server.router import Router
 from chirrup.server.secret import load_secret
 from chirrup.store import Store
 
+if TYPE_CHECKING:
+    from chirrup.server.session import Session
+
 T = TypeVar("T")
 
 _PATIENCE: Final = 1.0
-"""Seconds that clients have to acknowledge what they were given when the server stops; the rest is kept for them."""
+"""Seconds that clients have to acknowledge what they were given when the server stops, and the rest is kept for them;
+and seconds that the server has to acknowledge what it was given."""
 _DRAIN: Final = 5.0
 """Seconds that clients have to take what was sent to them when the server stops."""
 
@@ -51,6 +56,9 @@ class Server:
         """When it started, in seconds since 1970."""
         self.stop_requested = asyncio.Event()
         """Set when an administrator asks for the end: whoever runs the server stops it then."""
+        self.restartable = False
+        """Set by whoever runs the server, and starts it again when it was stopped with `restart_requested`."""
+        self.restart_requested = False
         self.log = get_logger("chirrup.server")
         self.router = Router()
         self.hosts: dict[str, Host] = {}
@@ -131,6 +139,7 @@ class Server:
     async def stop(self) -> None:
         """End every stream with `system-shutdown`, let what is queued be written, commit, close. Safe to call twice."""
         await asyncio.gather(*[host.pacer.ask_all(_PATIENCE) for host in self.hosts.values()])
+        await self._settle()
         await self._listeners.stop(StreamError("system-shutdown"), drain=_DRAIN)
         if self._admin is not None:
             await self._admin.stop()
@@ -151,6 +160,25 @@ class Server:
         if hasattr(self, "store"):
             self.credentials.close()
             await self.store.close()
+
+    async def _settle(self) -> None:
+        """Deal with what has come from clients, and tell those who count how much that is (XEP-0198 §4): they would
+        send it once more when the server is back, which doesn't know of it any more."""
+        loop = asyncio.get_running_loop()
+        waiting: list[asyncio.Future[None]] = []
+
+        def settled(session: Session, done: asyncio.Future[None]) -> None:
+            session.acknowledge()
+            done.set_result(None)
+
+        for host in self.hosts.values():
+            for session in host.sessions():
+                if session.management is not None and not (session.detached or session.closing):
+                    session.wire.pause_reading("stopping")
+                    waiting.append(loop.create_future())
+                    session.settle(partial(settled, session, waiting[-1]))
+        if waiting:
+            await asyncio.wait(waiting, timeout=_PATIENCE)
 
     async def reload(self, config: Config) -> list[str]:
         """Take over what can change while the server runs; a line for each thing done or left for a restart.

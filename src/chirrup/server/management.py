@@ -88,7 +88,7 @@ class Managed(Ledger):
             self._tell()
         if not self.queue:
             self._attend_at = 1
-        elif self._waiting:
+        elif self._waiting and count:
             self.ask()
         else:
             self._attend_at = len(self.queue) + _ASK_AFTER
@@ -99,8 +99,7 @@ class Managed(Ledger):
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.acknowledged:
             waiting.popleft()[1]()
-        for handler in self.session.host.hooks.session_acknowledged:
-            handler(self.session)
+        self.session.tell(self.session.host.hooks.session_acknowledged)
 
     def when_acknowledged(self, callback: Callable[[], None]) -> None:
         """Call this when the client has what was written until now; never, if it doesn't say so."""

@@ -6,6 +6,7 @@ import asyncio
 import math
 import secrets
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError, StreamError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _REMEMBERED: Final = 10_000
 """Sessions that are over whose clients can still be told how much was handled (§5); the oldest goes first."""
+_PATIENCE: Final = 10.0
+"""Seconds that a client who comes back waits, at most, for what it sent before to be settled."""
 
 
 class NotResumable(Exception):  # noqa: N818 - reads as the condition it is
@@ -64,7 +67,9 @@ class Resumable:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._sessions: dict[str, Session] = {}
-        self._claims: dict[str, tuple[Wire, asyncio.Future[None]]] = {}  # who is coming back, and what it waits for
+        self._claims: dict[
+            str, tuple[Wire, asyncio.Future[None]]
+        ] = {}  # who is coming back, and what it waits for first
         self._over: OrderedDict[str, tuple[JID, int]] = OrderedDict()
 
     def add(self, managed: Managed, wanted: int | None) -> Enabled:
@@ -81,16 +86,19 @@ class Resumable:
         """A session is over. How much it handled can be told later if all of that was settled."""
         if self._sessions.pop(managed.id, None) is None:
             return
-        claim = self._claims.pop(managed.id, None)
-        if claim is not None and not claim[1].done():
-            claim[1].set_result(None)
+        wire, waiting = self._claims.pop(managed.id, (None, None))
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+        elif wire is not None:
+            wire.fail(StreamError("reset", "the session ended before it could be resumed"))
         if settled:
             self._over[managed.id] = managed.session.account.jid, managed.handled
             if len(self._over) > _REMEMBERED:
                 self._over.popitem(last=False)
 
     async def claim(self, account: JID, previd: str, h: int, wire: Wire) -> Session:
-        """The session that this account's client may go on with on `wire`, once all that it sent before is settled.
+        """The session that this account's client may go on with on `wire`, once all that it sent before is settled. One
+        where that takes too long, as while nothing can be stored, is ended instead: the client needs one.
 
         Whoever had the session until now, or was coming back to it, gets a "conflict". Raises NotResumable, or the
         StreamError that ends the client's stream."""
@@ -108,10 +116,24 @@ class Resumable:
             session.wire.hand_over()
             detach(session)
         session.settle(lambda: None if settled.done() else settled.set_result(None))
+        timer = self._host.clock.call_later(_PATIENCE, partial(self._too_slow, session, settled))
         await settled
-        if self._claims.get(previd, (None,))[0] is wire:
-            del self._claims[previd]
-        return self._find(account, previd, h)
+        timer.cancel()
+        try:
+            return self._find(account, previd, h)
+        except BaseException:
+            if self._claims.get(previd, (None,))[0] is wire:
+                del self._claims[previd]
+            raise
+
+    def attached(self, managed: Managed) -> None:
+        """Whoever claimed the session last has it now."""
+        self._claims.pop(managed.id, None)
+
+    def _too_slow(self, session: Session, settled: asyncio.Future[None]) -> None:
+        if not settled.done():
+            session.log.warning("what a client has sent isn't settled: its session can't be resumed")
+            session.end()
 
     def _find(self, account: JID, previd: str, h: int) -> Session:
         if not self._host.server.config.limits.resumption_seconds:
@@ -136,8 +158,7 @@ def detach(session: Session) -> None:
     session.wire = Absent(session, clock.call_later(managed.seconds, session.expire), clock.monotonic())
     managed.pause()
     session.log.info("session detached", seconds=managed.seconds, stanzas=len(managed.queue))
-    for handler in host.hooks.session_detached:
-        handler(session)
+    session.tell(host.hooks.session_detached)
 
 
 def attach(session: Session, wire: Wire, h: int, log: BoundLogger, *, secure: bool) -> None:
@@ -145,12 +166,12 @@ def attach(session: Session, wire: Wire, h: int, log: BoundLogger, *, secure: bo
     managed, absent = session.management, session.wire
     assert managed is not None
     assert isinstance(absent, Absent)
+    session.host.resumable.attached(managed)
     absent.timer.cancel()
     session.wire, session.log, session.secure = wire, log, secure
     managed.go_on(h, wire.write)
     session.log.info("session resumed", stanzas=len(managed.queue))
-    for handler in session.host.hooks.session_resumed:
-        handler(session)
+    session.tell(session.host.hooks.session_resumed)
 
 
 def away_since(session: Session) -> float:
