@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.plugins.liar import BIND, Liar, Peer
@@ -12,6 +13,8 @@ from chirrup import Client, ConnectionState, Message, NetworkError, StreamError
 from chirrup.client import backoff
 from chirrup.client.feature import Feature
 from chirrup.client.states import StateChange
+from chirrup.core.xml import Element
+from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.roster.client import Roster
 from chirrup.ext.version.payloads import Version
 from chirrup.testing import FakeClock, TestServer, serve
@@ -101,13 +104,25 @@ async def test_what_was_sent_is_sent_again_in_a_new_session() -> None:
         assert alice._managed is not None
         heard = bob.messages()
         cut(alice)
-        alice._managed.management.sent(Message("bob@localhost", "lost?", id="m").element.to_bytes(), 0)
+        ledger = alice._managed.management.ledger
+        origin = Element("origin-id", "urn:xmpp:sid:0", id="o")
+        delay = Delay(datetime(2020, 2, 2, tzinfo=UTC), reason="on its way for long")
         alice._managed.management.id = "what nobody knows"
-        alice._managed.management.ledger.add(Message("bob@localhost", "lost?").element.to_bytes(), 0)
+        ledger.add(Message("bob@localhost", "lost?", origin, id="m").element.to_bytes(), 1_700_000_000.0)
+        assert alice._max_bytes is not None
+        ledger.add(
+            Message("bob@localhost", "x" * (alice._max_bytes - 150), id="large").element.to_bytes(), 1_700_000_000.0
+        )
+        ledger.add(Message("bob@localhost", "lost again?", delay, id="again").element.to_bytes(), 1_700_000_000.0)
         change = await pass_time(clock, alice)
         assert not change.resumed
         async with asyncio.timeout(TIMEOUT):
-            assert (await anext(heard)).body == "lost?"
+            first, large, again = [await anext(heard) for _ in range(3)]
+        assert (first.id, first.body) == ("m", "lost?")
+        assert first.element.child("origin-id", "urn:xmpp:sid:0") == origin
+        assert first.get(Delay) == Delay(datetime.fromtimestamp(1_700_000_000, UTC), alice.jid)
+        assert (large.id, large.get(Delay)) == ("large", None)  # with that the server wouldn't take it
+        assert again.get(Delay) == delay
         assert alice.need(Diary).days == ["bound", "ready", "ended", "bound", "ready"]
         await alice.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Final
 
 from chirrup.client.link import Link
 from chirrup.core.features.resume import Management
-from chirrup.core.xml import Element
+from chirrup.core.values import format_datetime
+from chirrup.core.xml import CLIENT, Element, serialise
 from chirrup.net.clock import Clock, Timer
 
 log: Final = logging.getLogger("chirrup.client")
@@ -18,18 +20,22 @@ ASK_SECONDS: Final = 5.0
 """After how long it is asked where there are fewer."""
 MOST: Final = 2000
 """Stanzas that may be without an acknowledgement before sending waits for one."""
+_DELAY: Final = "urn:xmpp:delay"
+_TAKEN_ANYWHERE: Final = 10_000
+"""Octets of a stanza that every server takes (RFC 6120 §13.12)."""
 
 
 class Managed:
     """A client's session, as far as it outlives its connection: the counts, and the stanzas that may have to be sent
     again."""
 
-    __slots__ = ("_asked", "_clock", "_link", "_timer", "management")
+    __slots__ = ("_asked", "_clock", "_link", "_max_bytes", "_timer", "management")
 
     def __init__(self, clock: Clock, *, resume: bool) -> None:
         self.management = Management(resume=resume)
         self._clock = clock
         self._link: Link | None = None
+        self._max_bytes = _TAKEN_ANYWHERE
         self._timer: Timer | None = None
         self._asked = 0  # what had been sent when the server was asked last
 
@@ -37,9 +43,11 @@ class Managed:
     def may_resume(self) -> bool:
         return bool(self.management.id)
 
-    def begin(self, link: Link) -> None:
-        """Stanzas go this way from now on, once the server has said that it counts them."""
+    def begin(self, link: Link, max_bytes: int | None) -> None:
+        """Stanzas go this way from now on, once the server has said that it counts them. They may have so many octets,
+        as far as that is known."""
         self._link = link
+        self._max_bytes = max_bytes or _TAKEN_ANYWHERE
         self._asked = self.management.ledger.acknowledged
         self._go_on(link)
 
@@ -48,17 +56,28 @@ class Managed:
         sees that by its id. Requests and presence meant the old session."""
         if not self.management.pending:
             lost, self.management.lost = self.management.lost, []
-            for octets, _ in lost:
+            for octets, stamp in lost:
                 if octets.startswith(b"<message"):
-                    link.write(octets)
-                    self.sent(octets)
+                    delayed = self._delayed(octets, stamp)
+                    link.write(delayed)
+                    self.sent(delayed)
         self._block(link)
 
-    def send_again(self, link: Link) -> None:
+    def _delayed(self, octets: bytes, stamp: float) -> bytes:
+        """A message with the moment when it was sent at first (XEP-0198 §4), if it doesn't have that already and the
+        server takes it with that."""
+        if not octets.endswith(b"</message>") or _DELAY.encode() in octets:
+            return octets
+        moment = format_datetime(datetime.fromtimestamp(stamp, UTC))
+        delay = Element("delay", _DELAY, from_=self.management.jid, stamp=moment)
+        delayed = octets[: -len(b"</message>")] + serialise(delay, CLIENT).encode() + b"</message>"
+        return delayed if len(delayed) <= self._max_bytes else octets
+
+    def send_again(self, link: Link, max_bytes: int | None) -> None:
         """The session was resumed: send what the server lacks, before anything else."""
         for octets in self.management.unacknowledged:
             link.write(octets)
-        self.begin(link)
+        self.begin(link, max_bytes)
         if self.management.ledger.queue:
             self._ask()
 

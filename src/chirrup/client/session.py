@@ -93,9 +93,9 @@ class Session(Life):
         self._in_session = True
         if managed is not None:
             if resumed:
-                managed.send_again(link)
+                managed.send_again(link, self._max_bytes)
             else:
-                managed.begin(link)
+                managed.begin(link, self._max_bytes)
         if negotiated.leftover:
             self.link_received(link, negotiated.leftover)
         link.belong(self)
