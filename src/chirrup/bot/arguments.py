@@ -6,11 +6,11 @@ import inspect
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
+from chirrup.core.record import record
 from chirrup.core.values import Codec, codec_for
 
 MISSING: Final = inspect.Parameter.empty
@@ -21,7 +21,7 @@ class UsageError(ValueError):
     """What was typed isn't what the command wants; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """One parameter."""
 
@@ -40,7 +40,7 @@ class Argument:
         return shown if self.default is MISSING else f"[{shown}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """All parameters of a command, but for the first, which is the message."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from chirrup.bot.arguments import Signature
+from chirrup.core.record import record
 
 if TYPE_CHECKING:
     from chirrup.bot.bot import Bot
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listener:
     """A handler for messages whose text fits a pattern, or for all of them."""
 
@@ -27,7 +27,7 @@ class Listener:
     """Who may; "" for all whom the bot talks to."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """A handler that is called by its name, with arguments."""
 

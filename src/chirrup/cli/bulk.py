@@ -11,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from chirrup.cli.accounts import account_jid, open_store
 from chirrup.cli.passwords import usable
 from chirrup.core.errors import ChirrupError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import ScramKeys
 from chirrup.server.auth import make_keys
 from chirrup.server.config import Config
@@ -32,7 +32,7 @@ BATCH: Final = 200
 _MOST_COMPLAINTS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     line: int
     jid: JID

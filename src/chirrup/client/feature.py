@@ -24,13 +24,13 @@ checks, by `own` or the sender, what only the own account or server may say.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar, overload
 
 from chirrup.client.stanzas import Message, Presence
 from chirrup.core.errors import LocalProtocolError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ Kind = Literal["get", "set", "message", "text", "presence", "filter", "message_o
 Answer = Payload | Element | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request(Generic[T]):
     """An IQ get or set, with its payload parsed."""
 
@@ -59,7 +59,7 @@ class Request(Generic[T]):
     """Whether the own account's server says it in the account's name: nobody else can."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """What kind of thing an entity is (XEP-0030 §3.1)."""
 
@@ -68,7 +68,7 @@ class Identity:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """What a decorator notes on a method."""
 

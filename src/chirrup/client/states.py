@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from chirrup.core.record import record
 
 
 class ConnectionState(enum.Enum):
@@ -24,7 +25,7 @@ class ConnectionState(enum.Enum):
     """The connection was lost or couldn't be made; another attempt follows."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateChange:
     """A state, and what there is to say of it."""
 

@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin, overload
 
 from chirrup.core.errors import PayloadError
+from chirrup.core.record import record
 from chirrup.core.values import ELEMENT, Json, codec_for
 from chirrup.core.xml import Element
 
@@ -115,7 +116,7 @@ class Place:
         return Field(self.name, self.key, self.default, read, write, to_json, from_json)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A field, compiled: four small functions."""
 

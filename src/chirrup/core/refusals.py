@@ -5,14 +5,14 @@ Both forms of the reader, in Python and compiled, raise these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from xml.parsers.expat import ErrorString, errors
 
 from chirrup.core.errors import StreamError
+from chirrup.core.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What a parser accepts; RFC 6120 §13.12."""
 

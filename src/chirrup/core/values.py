@@ -10,7 +10,6 @@ import math
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
@@ -18,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 from chirrup.core.errors import LocalProtocolError, StreamError
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.record import record
 from chirrup.core.xml import Element, escape_text
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -26,7 +26,7 @@ Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | 
 _WHITE: Final = " \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Codec:
     """Text and JSON of one type. `decode` and `from_json` raise ValueError with a message that says what is wrong."""
 

@@ -10,7 +10,6 @@ import ipaddress
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chirrup.core.errors import ConfigError
+from chirrup.core.record import record
 
 SELF_MADE_DAYS: Final = 825
 """How long a self-made certificate lasts: the longest that Apple's programs accept."""
@@ -40,7 +40,7 @@ _MAKER: Final = "Self-made by Chirrup"
 _LONGEST_COMMON_NAME: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyPair:
     """Two PEM files: a certificate with its chain, its own first, and its unencrypted private key. May be one file."""
 
@@ -48,7 +48,7 @@ class KeyPair:
     key: Path
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Certificate:
     """What a server's certificate says of itself."""
 

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from chirrup.core.errors import ConfigError
+from chirrup.core.record import record
 from chirrup.net import certificates
 from chirrup.net.certificates import Certificate, KeyPair, ascii_name
 
@@ -40,7 +41,7 @@ class ServerContext(ssl.SSLContext):
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notice:
     """A line for the log."""
 

@@ -11,19 +11,19 @@ import hashlib
 import re
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
 from chirrup.core.errors import ConfigError, TrustError
+from chirrup.core.record import record
 from chirrup.core.stream import Security
 from chirrup.net.tls import ALPN_CLIENT, channel_bindings, client_context
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trust:
     """Which certificates are accepted."""
 

@@ -7,13 +7,14 @@ import json
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chirrup.core.errors import ConfigError
+from chirrup.core.record import record
 from chirrup.server.toml_lines import KeyPath
 
 _SECRET: Final = ("store", "password", "secret", "token")
@@ -42,7 +43,7 @@ _WANTED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a configuration was read: for error messages only."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hmac import digest
 from typing import TYPE_CHECKING, Final
@@ -18,6 +18,7 @@ from chirrup.core.features.bind2 import BindWish
 from chirrup.core.features.resume.server import resumed
 from chirrup.core.features.sasl2 import Granted, SessionRequest
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.server.binding import bind
 from chirrup.server.resume import NotResumable, attach
@@ -33,7 +34,7 @@ _MADE_UP: Final = 9
 """Octets from which the server's part of a resource is made."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Established:
     """What a log-in has led to."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, text
 
+from chirrup.core.record import record
 from chirrup.store.schema import pubsub_affiliation, pubsub_item, pubsub_node, pubsub_subscription
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class StoredSubscription(NamedTuple):
     options: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredNode:
     """A node without its items."""
 

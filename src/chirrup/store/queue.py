@@ -14,13 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
 from chirrup.core.errors import StoreError
+from chirrup.core.record import record
 from chirrup.store.writer import ALONE, Failed, Item, Writer
 
 LIMIT: Final = 64 * 2**20
@@ -33,7 +33,7 @@ the event loop's thread a good part of its processor."""
 _log = logging.getLogger("chirrup.store")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Health:
     """How storage is doing, for people who look after it."""
 

@@ -41,6 +41,7 @@ from typing import Final
 
 from chirrup.core.errors import StreamError
 from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.record import record
 from chirrup.core.xml import CLIENT, STREAMS, Element
 
 _ACTIONS: Final = (
@@ -79,7 +80,7 @@ class Step:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scenario:
     """A script, parsed."""
 

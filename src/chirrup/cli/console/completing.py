@@ -6,12 +6,12 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import chirrup.ext
 from chirrup.cli.console import commands
 from chirrup.core.payload import Payload, attributes_of
+from chirrup.core.record import record
 from chirrup.core.xml import CLIENT
 
 _ATTRIBUTES: Final = ("to", "type", "id", "from", "xml:lang")
@@ -28,7 +28,7 @@ _MOST: Final = 200
 """Addresses that are remembered."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """Something that could be typed: the text, how many characters before the cursor it replaces, and what it is."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from chirrup.core.errors import ChirrupError
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.server.transfer import Name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where something stands, for the operator."""
 
@@ -22,7 +22,7 @@ class Place:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostBegins:
     """The accounts that follow are of this host."""
 
@@ -30,7 +30,7 @@ class HostBegins:
     jid: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UserBegins:
     """What follows is of this account."""
 
@@ -39,7 +39,7 @@ class UserBegins:
     password: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Child:
     """A child of the account's element; or with `within`, a child of that one."""
 
@@ -48,12 +48,12 @@ class Child:
     within: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UserEnds:
     """That was all of the account."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Something that can't be read; what follows can."""
 

@@ -7,13 +7,13 @@ import binascii
 import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from chirrup.cli.transfer.events import Child, Event, HostBegins, Place, Problem, Unreadable, UserBegins, UserEnds
 from chirrup.cli.transfer.report import Report
 from chirrup.core.errors import AddressError, ChirrupError, StoreError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import HASHES, ScramKeys, prepare_password
 from chirrup.core.values import parse_datetime
 from chirrup.core.xml import Element
@@ -34,7 +34,7 @@ _PENDING: Final = 8
 _OWN: Final[frozenset[Name]] = frozenset({("scram-credentials", SCRAM), ("account", ACCOUNT)})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """How to import."""
 

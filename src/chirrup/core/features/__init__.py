@@ -13,12 +13,13 @@ program's answer comes to `answer()`. It ends the stream by raising StreamError.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Protocol
 
 from chirrup.core.errors import LocalProtocolError
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
+from chirrup.core.record import record
 from chirrup.core.sasl import CredentialKind, SaltedPasswords
 from chirrup.core.states import Outcome
 from chirrup.core.xml import CLIENT, Element
@@ -34,7 +35,7 @@ class Event:
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Security:
     """What a TLS connection gives the stream inside it."""
 
@@ -46,7 +47,7 @@ class Security:
     """The addresses in the peer's certificate, if it was verified."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UserAgent:
     """A client program as an installation of it describes itself (XEP-0388 §2.3). For its user's eyes only."""
 
@@ -56,7 +57,7 @@ class UserAgent:
     device: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Token:
     """What a client was given to log in with the next time (XEP-0484)."""
 
@@ -67,7 +68,7 @@ class Token:
     """By XEP-0082."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HostPolicy:
     """What a host asks of those who connect to it, and offers them."""
 
@@ -110,7 +111,7 @@ class HostPolicy:
     """The same for resources (RFC 6120 §7.7.3: 5 to 10)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """Who authenticated."""
 
@@ -183,7 +184,7 @@ class ServerFeature:
         raise LocalProtocolError("nothing was asked")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Credentials:
     """What a client authenticates with: a password, the certificate of its TLS connection, or nothing, which makes
     it anonymous."""
@@ -211,7 +212,7 @@ class Credentials:
         return tuple(kinds) or (() if self.token else ("anonymous",))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClientPolicy:
     """What a client asks of its server, and wants from it."""
 

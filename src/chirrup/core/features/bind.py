@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import AddressError, LocalProtocolError, StanzaError, StreamError
 from chirrup.core.features import ClientFeature, ClientSide, Event, ServerFeature, ServerSide
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.stanza import error_reply, read_error, result
 from chirrup.core.states import Outcome
 from chirrup.core.xml import CLIENT, Element
@@ -16,7 +16,7 @@ from chirrup.core.xml import CLIENT, Element
 NS: Final = "urn:ietf:params:xml:ns:xmpp-bind"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindRequest(Event):
     """Answer by `bound(jid)` or `refuse(error)`. What becomes of another session with that resource is the program's
     affair (§7.7.2.2)."""
@@ -25,7 +25,7 @@ class BindRequest(Event):
     """What the client asks for, prepared; None to have one made, which must be random (§7.6)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound(Event):
     """The server has said which full JID the client has."""
 
@@ -34,7 +34,7 @@ class Bound(Event):
     """What the server said of that which was to be switched on at once (XEP-0386); archive metadata, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindRefused(Event):
     """The server refused the resource. Ask for another by `bind()`, or close."""
 

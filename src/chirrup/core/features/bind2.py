@@ -6,9 +6,9 @@ It has no turn of its own: its elements travel in those of `sasl2`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 
 NS: Final = "urn:xmpp:bind:0"
@@ -18,7 +18,7 @@ MAX_WISHES: Final = 32
 """Elements in one request that are looked at; nobody has as many features."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BindWish:
     """What a client asks for."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chirrup.core.errors import LocalProtocolError, StanzaError
 from chirrup.core.features import Event, ServerFeature, ServerSide
+from chirrup.core.record import record
 from chirrup.core.stanza import error_reply
 from chirrup.core.states import Outcome
 from chirrup.core.xml import CLIENT, Element
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EarlyIQ(Event):
     """To a server: an IQ of a kind that its host takes before authentication; answer by `send(iq)` or
     `refuse(error)`. To a client: the answer to such an IQ."""

@@ -6,11 +6,11 @@ They have no turn of their own: their elements travel in those of `sasl2`. Early
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import SASLError
 from chirrup.core.features import Token
+from chirrup.core.record import record
 from chirrup.core.sasl import KnownToken
 from chirrup.core.sasl.hashed_token import NAMES, usable
 from chirrup.core.xml import Element
@@ -22,7 +22,7 @@ _LARGEST_COUNT: Final = 2**31 - 1
 """`count` is an xs:int."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenUse:
     """How a client has logged in with a token."""
 

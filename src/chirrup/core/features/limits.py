@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.features import ClientFeature, ClientSide, Event, ServerFeature, ServerSide
+from chirrup.core.record import record
 from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
@@ -14,7 +14,7 @@ NS: Final = "urn:xmpp:stream-limits:0"
 XEPS: Final = ((478, "0.2.0", "the size of stanzas; nothing is said of silence"),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LimitsSeen(Event):
     """What the server takes: the octets of one first-level element, and the seconds without traffic after which it
     may act. None where it doesn't say."""

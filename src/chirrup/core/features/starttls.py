@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import StreamError
 from chirrup.core.features import ClientFeature, ClientSide, Event, ServerFeature, ServerSide
+from chirrup.core.record import record
 from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
 NS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartTLS(Event):
     """Send what `take()` has, do the TLS handshake, then call `secured()`."""
 

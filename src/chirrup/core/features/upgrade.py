@@ -7,10 +7,10 @@ It has no turn of its own: its elements travel in those of `sasl2`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import SASLError
+from chirrup.core.record import record
 from chirrup.core.sasl import HASHES, ScramKeys, decode_base64, encode_base64, keys_of
 from chirrup.core.xml import Element
 
@@ -21,7 +21,7 @@ XEPS: Final = ((480, "0.2.0", "SCRAM"),)
 _PREFIX: Final = "UPGR-SCRAM-"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Upgrade:
     """Keys to ask a client for: with this salt, which is fresh, and so many iterations."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Final, TypeAlias
 
 from chirrup.core.errors import LocalProtocolError, SASLError
+from chirrup.core.record import record
 from chirrup.core.sasl.keys import ScramKeys, salt_password
 
 MAX_MESSAGE_OCTETS: Final = 4096
@@ -21,14 +22,14 @@ MAX_USERNAME_OCTETS: Final = 1023
 """How long a username may be in UTF-8: as long as a localpart (RFC 7622 §3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Challenge:
     """Send this to the client and call `step` with its response."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedKeys:
     """Look up this user's keys and call `keys`; where there is no such user, with `decoy_keys`."""
 
@@ -37,7 +38,7 @@ class NeedKeys:
     algorithm: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedPassword:
     """Find out whether this is the user's password (`keys_match`) and call `verified`."""
 
@@ -46,7 +47,7 @@ class NeedPassword:
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedIdentity:
     """Find out whether the client's certificate lets it act as this identity and call `verified`."""
 
@@ -54,7 +55,7 @@ class NeedIdentity:
     """As the client sent it; "" where it leaves the choice to the server."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedTokens:
     """Look up the tokens that this user's client may have for this mechanism and call `tokens`."""
 
@@ -63,7 +64,7 @@ class NeedTokens:
     mechanism: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Success:
     """The client is who it says. Whether `username` may act as `authzid` is still the caller's to decide; where it
     may not, the exchange fails with invalid-authzid (RFC 6120 §6.5.6)."""
@@ -79,7 +80,7 @@ class Success:
 Step: TypeAlias = Challenge | NeedKeys | NeedPassword | NeedIdentity | NeedTokens | Success
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedSaltedPassword:
     """To a client: call `salted` with what `derive()` returns."""
 

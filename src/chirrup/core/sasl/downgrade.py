@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
+from chirrup.core.record import record
 from chirrup.core.sasl.encoding import plain_base64
 from chirrup.core.sasl.keys import digest
 
@@ -15,7 +15,7 @@ _BETWEEN: Final = "\x1e"
 _BEFORE_TYPES: Final = "\x1f"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advertised:
     """What a server has offered in its stream features, as it stood there."""
 

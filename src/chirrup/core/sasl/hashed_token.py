@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from chirrup.core.errors import LocalProtocolError, SASLError
+from chirrup.core.record import record
 from chirrup.core.sasl.base import ClientMechanism, NeedTokens, ServerMechanism, Step, Success, check_username
 from chirrup.core.sasl.encoding import decode_utf8
 
@@ -30,7 +31,7 @@ _INITIATOR: Final = b"Initiator"
 _RESPONDER: Final = b"Responder"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownToken:
     """A token that a client may have."""
 

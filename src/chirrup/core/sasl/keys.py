@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Final, Protocol
+
+from chirrup.core.record import record
 
 HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 """The hash functions of SCRAM by IANA's names, with those of hashlib."""
@@ -23,7 +25,7 @@ class _Profile(Protocol):
     def enforce(self, value: str) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScramKeys:
     """What a server stores of one password, for one hash function. Raises ValueError if it can't be such keys."""
 

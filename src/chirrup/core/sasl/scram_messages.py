@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import SASLError
+from chirrup.core.record import record
 from chirrup.core.sasl.encoding import strict_base64
 
 NONCE: Final = re.compile(r"[!-+\--~]+")
@@ -19,7 +19,7 @@ _BAD_ESCAPE: Final = re.compile(r"=(?!2C|3D)")
 _POSITIVE_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GS2Header:
     """What comes before the client's first message proper: does it bind to the channel, and whom will it act for?"""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from chirrup.core.errors import AddressError, LocalProtocolError, StreamError
@@ -12,6 +11,7 @@ from chirrup.core.features import Event, Identity, Security
 from chirrup.core.framing import Framing, farewell
 from chirrup.core.jid import JID
 from chirrup.core.parser import CONTENT_NAMESPACES, Limits, StreamParser
+from chirrup.core.record import record
 from chirrup.core.stanza import is_stanza, read_stream_error
 from chirrup.core.states import PEER_FAULTS, Own, Peer, Signal, State, Table
 from chirrup.core.xml import CLIENT, STREAMS, Element
@@ -19,17 +19,17 @@ from chirrup.core.xml import CLIENT, STREAMS, Element
 VERSION: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ready(Event):
     """Negotiation is over: take `parser` and `leftover`, and go on without the stream."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closed(Event):
     """Both halves of the stream are closed: send what `take()` has, then close the connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failed(Event):
     """The stream ended with an error: send what `take()` has, then close the connection."""
 

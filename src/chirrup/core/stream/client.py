@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import AddressError, LocalProtocolError, StreamError
@@ -18,6 +17,7 @@ from chirrup.core.features.starttls import ClientStartTLS
 from chirrup.core.framing import TCP_FRAMING, Framing
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
+from chirrup.core.record import record
 from chirrup.core.states import CLIENT, CLIENT_PAUSES, Outcome, Peer, State
 from chirrup.core.stream.base import Failed, Ready, Stream, check_version, sender_of, unexpected
 from chirrup.core.xml import CLIENT as CLIENT_NS
@@ -34,14 +34,14 @@ CLIENT_FEATURES: Final[tuple[Callable[[], ClientFeature], ...]] = (
 """What a client negotiates, in the order of XEP-0170."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FeaturesSeen(Event):
     """To a client: what its server offers at this point. Nothing needs to be done."""
 
     features: Element
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeeOtherHost(Event):
     """To a client: its server sends it elsewhere, under the conditions of RFC 6120 §4.9.3.19; this stream is over."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import AddressError, LocalProtocolError, SASLError, StanzaError, StreamError
@@ -20,6 +19,7 @@ from chirrup.core.features.upgrade import Upgrade
 from chirrup.core.framing import TCP_FRAMING, Framing
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
+from chirrup.core.record import record
 from chirrup.core.sasl import KnownToken, ScramKeys
 from chirrup.core.states import SERVER, SERVER_PAUSES, Outcome, Own, Peer
 from chirrup.core.stream.base import VERSION, Ready, Stream, check_version, sender_of, unexpected
@@ -39,7 +39,7 @@ SERVER_FEATURES: Final[tuple[Callable[[], ServerFeature], ...]] = (
 XEPS: Final = ((170, "1.0", ""),)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opened(Event):
     """To a server: a stream header, the first or one after a restart. Answer by `accept(policy)` or `fail(error)`."""
 

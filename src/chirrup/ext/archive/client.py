@@ -12,6 +12,7 @@ from chirrup.client.feature import Feature, filter_message
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import AddressError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.values import format_datetime
 from chirrup.ext.archive import EXTENDED, FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Fin, Metadata, Preferences, Query, Result
@@ -22,7 +23,7 @@ from chirrup.ext.rsm.payloads import Set
 _PAGE: Final = 50
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Archived:
     """A message of an archive."""
 
@@ -34,7 +35,7 @@ class Archived:
     """With `outgoing` where the account sent it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """Messages in the order in which they came."""
 

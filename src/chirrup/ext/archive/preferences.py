@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.archive.payloads import Always, Default, Never, Preferences
 from chirrup.ext.roster.roster import Roster
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chirrup.server.account import Account
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wishes:
     """The default, and the addresses for which something else holds."""
 

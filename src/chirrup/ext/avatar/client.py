@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature
 from chirrup.client.feed import Feed
 from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.avatar import DATA, METADATA
 from chirrup.ext.avatar.payloads import Data, Info, Metadata
 from chirrup.ext.pubsub.client import Config, Pubsub
 from chirrup.ext.pubsub.events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Avatar:
     """A picture."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import struct
 from base64 import b64encode
-from dataclasses import dataclass
 from typing import Final
 
+from chirrup.core.record import record
 from chirrup.core.values import codec_for
 from chirrup.core.xml import Element
 from chirrup.ext.avatar.payloads import Info
@@ -21,7 +21,7 @@ _SIGNATURES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Picture:
     """A picture's bytes and media type."""
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, Request, iq_set
 from chirrup.client.feed import Feed, Feeds
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.blocking import SPAM
 from chirrup.ext.blocking.payloads import Block, BlockList, Item, Report, Text, Unblock
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What has become of an address."""
 

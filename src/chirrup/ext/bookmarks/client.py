@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature
 from chirrup.client.feed import Feed, Feeds
 from chirrup.core.errors import AddressError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.bookmarks import NS
 from chirrup.ext.bookmarks.payloads import Conference
 from chirrup.ext.pubsub.client import PRIVATE, Pubsub
 from chirrup.ext.pubsub.events import Event, Published, Retracted
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What became of a bookmark, here or at another client."""
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.fallback.payloads import Fallback, without_fallback
 from chirrup.ext.replies import NS as REPLIES
 from chirrup.ext.replies.payloads import Reply
@@ -47,7 +48,7 @@ class Line:
         return self.message.id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What has become of a line."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, Request, iq_set
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.commands import NS, payloads
 from chirrup.ext.commands.execution import Command, Executions
 from chirrup.ext.disco.client import Disco
@@ -24,7 +24,7 @@ _SECONDS = 600.0
 """How long a question of an own command waits for its answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """What somebody has answered to a command, and what can be done next."""
 

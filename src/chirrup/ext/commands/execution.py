@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from chirrup.core.errors import ChirrupError, PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.commands import NS, payloads
 from chirrup.ext.commands.payloads import Actions, Note
 from chirrup.ext.forms.declared import Questions
@@ -46,7 +47,7 @@ class Failed(ChirrupError):  # noqa: N818 - it says what happened to a command
     """The command could not do it; the message is for whoever gave it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Question:
     form: Form
     read: Callable[[Form], Questions]
@@ -97,7 +98,7 @@ class Execution:
 Run: TypeAlias = Callable[[Execution], Awaitable[Outcome]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """Something that can be done."""
 

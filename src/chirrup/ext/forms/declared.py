@@ -39,6 +39,7 @@ from typing import (
 
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.values import Codec, codec_for
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, FieldType, Form, Option
@@ -68,7 +69,7 @@ def question(
     return field(default=default, metadata={_ASKED: asked})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Asked:
     label: str
     required: bool
@@ -81,7 +82,7 @@ class _Asked:
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Question:
     """A question, compiled: how its answers are read and written."""
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from chirrup.core.errors import ChirrupError
+from chirrup.core.record import record
 
 if TYPE_CHECKING:
     from chirrup.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Invitation:
     """Something that can be done once by whoever has its token."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from chirrup.core.errors import AddressError, ChirrupError, PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.ext.administration.server import Administration
 from chirrup.ext.commands.execution import Command, Execution, Failed, Outcome
@@ -63,7 +64,7 @@ class Made(Questions):
     expire: datetime | None = question("Good until")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ticket:
     """A token that a stream has shown before its registration. It doesn't expire from then on (XEP-0445 §5)."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.core.errors import StanzaError
+from chirrup.core.record import record
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.last_activity import NS
 from chirrup.ext.last_activity.payloads import LastActivity as Activity
@@ -16,7 +16,7 @@ from chirrup.server.module import Addressee, Module, Request, Session, Xep, iq_g
 _MAX_STATUS: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LastStatus:
     """What an account's latest presence says, if it was unavailable presence. Kept with the account."""
 

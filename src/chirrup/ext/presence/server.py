@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.xml import CLIENT, Element, splice_to
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.presence.directed import Directed
@@ -31,7 +31,7 @@ class PresenceSettings(Settings):
     """Entities that a session may keep informed by directed presence at a time, such as the rooms it is in."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Written:
     """A session's presence as it goes out, in the halves that `to` goes between. Kept with the session."""
 
@@ -42,7 +42,7 @@ class Written:
         return self.head + attribute + self.tail
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Away:
     """When an account's last session became unavailable, in seconds since 1970. Kept with the account."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast
 
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.ext.pubsub.event_payloads import Event as EventPayload
 
@@ -20,7 +20,7 @@ Kind = type[K]
 """The class of a node's payloads: a declared one, or `Element` for any."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Published(Generic[K]):
     """An item."""
 
@@ -34,7 +34,7 @@ class Published(Generic[K]):
     node: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Retracted:
     """An item was deleted."""
 
@@ -43,7 +43,7 @@ class Retracted:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Purged:
     """All items were deleted."""
 
@@ -51,7 +51,7 @@ class Purged:
     node: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deleted:
     """The node was deleted, with all that was in it."""
 

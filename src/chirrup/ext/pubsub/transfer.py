@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.xml import Element, escape_attribute
 from chirrup.ext.forms.payloads import Form
 from chirrup.ext.pubsub import NS, OWNER
@@ -28,7 +28,7 @@ _ALL: Final = 1 << 31
 _STATES: Final = frozenset({"subscribed", "pending"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Published:
     item: str
     publisher: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from chirrup.client.entity import Entity
@@ -12,13 +11,14 @@ from chirrup.client.feature import Feature, Request, iq_set
 from chirrup.client.feed import Feed, Feeds
 from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.roster import NS, VERSIONS
 from chirrup.ext.roster.payloads import Item, Query
 
 _SUBSCRIPTIONS: Final = frozenset({"none", "to", "from", "both"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """What became of a contact."""
 

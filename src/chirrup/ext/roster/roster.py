@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.xml import escape_attribute
 from chirrup.ext.roster.payloads import Item, Query
 from chirrup.ext.roster.states import State
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from chirrup.server.account import Account
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contact:
     """What an account keeps about another address.
 
@@ -59,7 +60,7 @@ class Contact:
         return cls(jid, **{**fields, "state": State(fields["state"]), "groups": tuple(fields.get("groups", ()))})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Audience:
     """Some of the contacts, ready for sending the same stanza to each."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Final
+
+from chirrup.core.record import record
 
 
 class State(enum.Enum):
@@ -33,7 +34,7 @@ class State(enum.Enum):
         self.pending_in = "in" in pending
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What a subscription stanza brings about in one state."""
 

@@ -6,16 +6,16 @@ Where what is paged is in the store, read by key what `Wanted` says, and answer 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from chirrup.core.errors import StanzaError
+from chirrup.core.record import record
 from chirrup.ext.rsm.payloads import First, Set
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """A page that somebody asked for."""
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Final
+
+from chirrup.core.record import record
 
 DEEPEST: Final = 20
 """Quotations in quotations; what is deeper is plain."""
@@ -19,7 +20,7 @@ _TAGS: Final = {"*": "strong", "_": "em", "~": "del", "`": "code"}
 _FENCE: Final = "```"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """Text between two directives."""
 
@@ -28,14 +29,14 @@ class Span:
     inside: tuple[Span | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A line of text."""
 
     spans: tuple[Span | str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Preformatted:
     """Lines that are to be shown as they stand."""
 
@@ -46,7 +47,7 @@ class Preformatted:
     """The line that ends it; "" if it goes to the end."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quotation:
     """What is quoted."""
 

@@ -11,7 +11,7 @@ import json
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from hmac import compare_digest, digest
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +22,7 @@ from chirrup.core.errors import SASLError
 from chirrup.core.features import Token, UserAgent
 from chirrup.core.features.fast import TokenUse
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import KnownToken
 from chirrup.core.values import format_datetime
 from chirrup.server.module import Module, Settings
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _DAY: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """One token, as it is stored."""
 
@@ -46,7 +47,7 @@ class Slot:
     """The client's last count of log-ins with it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What is kept of one client of an account."""
 

@@ -7,7 +7,6 @@ import io
 import mimetypes
 import os
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -16,6 +15,7 @@ from chirrup.client.feature import Feature
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import ChirrupError, PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.ext.disco.client import Disco
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.forms.payloads import Form
@@ -28,7 +28,7 @@ _ALLOWED: Final = {name.lower(): name for name in ALLOWED_HEADERS}
 _UNKNOWN_TYPE: Final = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Service:
     """Who gives places for files."""
 

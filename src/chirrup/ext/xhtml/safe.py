@@ -4,10 +4,10 @@ which it is known what they are. Everything else is left out; nothing is kept be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.ext.xhtml import XHTML
 
@@ -51,7 +51,7 @@ _PROPERTIES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """An element that may be shown."""
 

@@ -17,7 +17,6 @@ Where a session couldn't be resumed, `management.lost` has what its server never
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from chirrup.core.errors import PayloadError, StanzaError, StreamError
@@ -37,16 +36,17 @@ from chirrup.core.features.resume.elements import (
 )
 from chirrup.core.features.resume.ledger import Ledger
 from chirrup.core.features.sasl2.client import ClientInline, ClientSASL2
+from chirrup.core.record import record
 from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionResumed(Event):
     """To a client: its former session goes on, with its JID, presence and all that it missed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotResumed(Event):
     """To a client: its former session is gone; it begins a new one. What was lost is in the management's `lost`."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chirrup.core.errors import LocalProtocolError, PayloadError, StanzaError
 from chirrup.core.features import Event, ServerFeature, ServerSide
 from chirrup.core.features.resume.elements import LARGEST, NS, Resume, Resumed, failed, feature
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.states import Outcome
 from chirrup.core.xml import Element
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResumeRequest(Event):
     """A client wants to go on with a former session. Answer by `resumed(jid, handled)`, and once the stream is ready
     send it again what it lacks; or by `not_resumed(error, handled)`, after which it may bind a resource."""
@@ -24,7 +24,7 @@ class ResumeRequest(Event):
     """How many stanzas the client says that it got there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resumption:
     """The answer that a session goes on: its full JID, and how many of the client's stanzas it has handled."""
 
@@ -32,7 +32,7 @@ class Resumption:
     handled: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """The answer that there is nothing to go on with; with a count, that there was."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chirrup.core.features import Event
+from chirrup.core.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedKeys(Event):
     """Answer by `keys(…)`, for a user that doesn't exist by decoys; or by `reject(error)`."""
 
@@ -17,7 +18,7 @@ class NeedKeys(Event):
     algorithm: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedPassword(Event):
     """Answer by `verified(…)`, or by `reject(error)`."""
 
@@ -26,7 +27,7 @@ class NeedPassword(Event):
     password: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedIdentity(Event):
     """May the peer, with the certificate that it has, act as this identity? Answer by `verified(…)`, or by
     `reject(error)`."""
@@ -35,7 +36,7 @@ class NeedIdentity(Event):
     """As the peer sent it; "" where the certificate has one address and the peer is content with that."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedTokens(Event):
     """Answer by `tokens(…)`, none for a user that doesn't exist; or by `reject(error)`."""
 
@@ -47,7 +48,7 @@ class NeedTokens(Event):
     """What the token must be good for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedSaltedPassword(Event):
     """To a client that doesn't derive its keys on the spot: answer by `salted(need.derive())`, which is slow and may be
     done by a thread."""
@@ -58,7 +59,7 @@ class NeedSaltedPassword(Event):
     derive: Callable[[], bytes] = field(repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedCredentials(Event):
     """To a client without credentials: the server is ready to authenticate it. Answer by `authenticate(…)`; before
     that, `send(iq)` may register an account."""
@@ -66,7 +67,7 @@ class NeedCredentials(Event):
     mechanisms: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Authenticated(Event):
     """The initiating entity is who it says; at a client: and the server has proved what the mechanism lets it."""
 
@@ -77,7 +78,7 @@ class Authenticated(Event):
     mechanism: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuthFailed(Event):
     """An attempt failed. A server that wants to slow down guessing holds back what `take()` gives; a
     client may try other credentials by `authenticate(…)`, or close."""

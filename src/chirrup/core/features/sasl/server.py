@@ -4,7 +4,6 @@ profile's elements."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from chirrup.core import sasl
 from chirrup.core.errors import AddressError, LocalProtocolError, SASLError, StreamError
@@ -19,13 +18,14 @@ from chirrup.core.features.sasl.events import (
 )
 from chirrup.core.features.sasl.exchange import CHANNEL_BINDING, NS, Exchange
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import ScramKeys
 from chirrup.core.stanza import write_failure
 from chirrup.core.states import SASL, Outcome, Word
 from chirrup.core.xml import Element
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Barred:
     """An answer about credentials, and why the attempt fails even so: told only to who has shown to be the user."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from chirrup.core.errors import AddressError, LocalProtocolError, SASLError, StreamError
@@ -21,6 +20,7 @@ from chirrup.core.features.sasl2.elements import (
     write_user_agent,
 )
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import NeedSaltedPassword, check_iterations, prepare_password
 from chirrup.core.sasl.hashed_token import usable
 from chirrup.core.states import Outcome, Said
@@ -37,14 +37,14 @@ _PASSING: Final = "temporary-auth-failure"
 """The one failure after which a token is still good."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenReceived(Event):
     """To a client: to log in with the next time, in place of any token before. As secret as a password."""
 
     token: Token
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenRefused(Event):
     """To a client: its token is good for nothing any more. What other credentials there are is tried next."""
 
@@ -71,7 +71,7 @@ class ClientInline:
         """A resource is bound: the answers within `<bound/>`, where this was asked for there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Offer:
     """What a server has in its `<authentication/>` besides mechanisms."""
 

@@ -24,6 +24,7 @@ from chirrup.core.features.sasl2.elements import (
 )
 from chirrup.core.features.upgrade import Upgrade
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.sasl import ScramKeys, TokenServer
 from chirrup.core.sasl.hashed_token import NAMES, usable
 from chirrup.core.states import Outcome, Said
@@ -41,7 +42,7 @@ _PASSWORD: Final = ("SCRAM-", "PLAIN")
 """How mechanisms begin by which a client shows that it has the password, which alone lets it give new keys."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NeedUpgrades(Event):
     """A user who has shown the password would give keys of these hash functions. Answer by `upgrades(…)`: those that
     the account lacks; or by `reject(error)`."""
@@ -50,7 +51,7 @@ class NeedUpgrades(Event):
     algorithms: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionRequest(Event):
     """A peer has authenticated: what it asked for along with that. Answer by `granted(…)`, or by `reject(error)`, which
     fails the attempt. In this order: keys and tokens are durable, a former session goes on or not, and only where it
@@ -71,7 +72,7 @@ class SessionRequest(Event):
     """Keys of its password that it gave."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Granted:
     """What becomes of a `SessionRequest`."""
 
