@@ -14,8 +14,8 @@ from chirrup.core.payload import Payload
 from chirrup.core.stanza import result
 from chirrup.core.xml import CLIENT, Element
 from chirrup.server.asking import Asker, settle
-from chirrup.server.module import Addressee, IQMark, Module, Request
-from chirrup.server.router import bounce
+from chirrup.server.module import Addressee, IQMark, Later, Module, Request
+from chirrup.server.router import bounce, reason_of
 
 if TYPE_CHECKING:
     from chirrup.server.account import Account
@@ -152,8 +152,18 @@ class IQs:
         origin.answer(result(stanza, as_element(answer)))
         return None
 
-    async def _finish(self, answer: Awaitable[Any], stanza: Element, origin: Origin) -> None:
-        origin.answer(result(stanza, as_element(await answer)))
+    async def _finish(self, waiting: Awaitable[Any], stanza: Element, origin: Origin) -> None:
+        answer = await waiting
+        if isinstance(answer, Later):
+            self._host.server.spawn(self._answer_later(answer, stanza, origin))
+        else:
+            origin.answer(result(stanza, as_element(answer)))
+
+    async def _answer_later(self, later: Later, stanza: Element, origin: Origin) -> None:
+        try:
+            origin.answer(result(stanza, as_element(await later.answer)))
+        except Exception as error:
+            bounce(stanza, origin, reason_of(error, self._host.log))
 
     # -- what the host asks
 

@@ -12,7 +12,7 @@ A module declares as data what it is for and what it speaks, and handles what it
             return None
 
 A handler of an IQ receives the parsed payload in a `Request` and returns the payload of the result (`None` for an empty
-one), an awaitable of that, or raises `StanzaError`. It never builds the envelope.
+one), an awaitable of that (or of `Later`), or raises `StanzaError`. It never builds the envelope.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ __all__ = [
     "Addressee",
     "Asker",
     "Identity",
+    "Later",
     "Module",
     "Origin",
     "Redelivery",
@@ -98,6 +99,14 @@ Answer = Payload | Element | None
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What a handler of an IQ that waits may return in place of the answer, where that takes very long and changes
+    nothing: the sender's next stanzas don't wait for it. How many somebody may have open, the handler bounds."""
+
+    answer: Awaitable[Answer]
+
+
+@dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
     """An IQ get or set, with its payload parsed."""
 
@@ -134,7 +143,7 @@ class IQMark:
         return self.kind, self.payload.NS, self.payload.NAME
 
 
-Method = TypeVar("Method", bound=Callable[..., Answer | Awaitable[Answer]])
+Method = TypeVar("Method", bound=Callable[..., Answer | Awaitable[Answer | Later]])
 
 
 def _mark(kind: Literal["get", "set"]) -> Callable[..., Callable[[Method], Method]]:

@@ -247,6 +247,7 @@ class Messages:
     def __init__(self, store: Store, last: int, secret: bytes) -> None:
         self._store = store
         self._last = last
+        self._indexing = asyncio.Lock()
         uids = Uids(secret)
         self.uid: Callable[[int], str] = uids.uid
         """What others are told in an id's place."""
@@ -289,9 +290,11 @@ class Messages:
         """How many there are in the archive; None if they are more than `up_to`, which bounds what this costs."""
         return self._store.read(lambda connection: MessageRows(connection).count(owner, which, up_to=up_to))
 
-    def index(self, owner: str) -> asyncio.Future[bool]:
-        """Make some more of an archive searchable; whether all of it is now."""
-        return self._store.submit(lambda connection: MessageRows(connection).index(owner))
+    async def index(self, owner: str) -> bool:
+        """Make some more of an archive searchable; whether all of it is now. However many ask for that, it is done for
+        one after the other, between whatever else is to be written."""
+        async with self._indexing:
+            return await self._store.submit(lambda connection: MessageRows(connection).index(owner))
 
     def expire(self, owner: str, before: int, *, limit: int = CHUNK) -> asyncio.Future[int]:
         """Take the oldest messages with ids less than `before` out of an archive, at most `limit` or `CHUNK` at a time

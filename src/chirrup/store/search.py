@@ -20,6 +20,8 @@ from sqlalchemy import Connection, bindparam, text
 
 BATCH: Final = 200
 """Messages that are indexed in one write."""
+_BATCH_TEXT: Final = 262_144
+"""Characters of stanzas after which it ends before its time: nothing else is written meanwhile."""
 
 # What begins here has an end as well: without that, each would be looked for up to the end of the stanza.
 _TEXTS: Final = re.compile(r"<(?:body|subject)(?: [^=>]*='[^']*')*+>(.*?)</(?:body|subject)>", re.DOTALL)
@@ -80,7 +82,13 @@ def values(dialect: str, owner: str, wanted: str) -> dict[str, str]:
 def index(connection: Connection, owner: str) -> bool:
     """Index some more of an account's archive; whether that was all of it."""
     last = connection.execute(_LAST, {"owner": owner}).scalar() or 0
-    rows = connection.execute(_NEW, {"owner": owner, "archived": True, "last": last}).all()
+    rows, size = [], 0
+    with connection.execute(_NEW, {"owner": owner, "archived": True, "last": last}) as new:
+        for row in new:
+            rows.append(row)
+            size += len(row.value)
+            if size >= _BATCH_TEXT:
+                break
     if not rows:
         return True
     token = _token(owner)
@@ -88,7 +96,7 @@ def index(connection: Connection, owner: str) -> bool:
     if found := [one for one in found if one["words"]]:
         connection.execute(_ADD[connection.dialect.name], found)
     connection.execute(_REACHED, {"owner": owner, "last": rows[-1].id})
-    return len(rows) < BATCH
+    return len(rows) < BATCH and size < _BATCH_TEXT
 
 
 def remove(connection: Connection, owner: str, ids: Sequence[int]) -> None:

@@ -241,6 +241,10 @@ async def test_pages(query: Ask) -> None:
         assert flipped.fin == last.fin
         count = await query(juliet, Set(max=0))
         assert (count.texts, count.fin.set, count.fin.complete) == ([], Set(count=7), False)
+        count = await query(juliet, Set(max=0, after=third.fin.set.last))
+        assert (count.texts, count.fin.set, count.fin.complete) == ([], Set(count=7), True), "nothing is left"
+        beyond = await query(juliet, Set(after=third.fin.set.last))
+        assert (beyond.texts, beyond.fin.set, beyond.fin.complete) == ([], Set(count=7), True)
 
 
 async def test_no_page_is_larger_than_it_may_be(query: Ask) -> None:
@@ -251,6 +255,25 @@ async def test_no_page_is_larger_than_it_may_be(query: Ask) -> None:
         assert (asked.texts, asked.fin.complete) == (["a", "b", "c"], False)
         ids = asked.ids + (await query(juliet, Set(max=3, after=asked.ids[-1]))).ids
         assert await refusal(query(juliet, ids=ids)) == "not-acceptable"
+
+
+@pytest.mark.parametrize(("words", "queryid"), [("\N{SNOWMAN}" * 1_000, "q"), ("x", "&" * 5_000)])
+async def test_no_page_is_more_than_may_wait_for_a_client(query: Ask, words: str, queryid: str) -> None:
+    """Octets count, and what is around each message: else its connection would be cut, each time that it asks."""
+    async with serve({"limits": {"send_buffer_bytes": 65_536, "burst_bytes": 100_000_000}}) as server:
+        _, juliet = await talk(server, *(f"{number} {words}" for number in range(30)))
+        found: list[str] = []
+        page = Set(max=250)
+        while True:
+            answer = await query(juliet, page, queryid=queryid)
+            assert len(found) < 30
+            assert 1 <= len(answer.texts) <= 5
+            assert {result.queryid for result in answer.results} == {queryid}
+            found += answer.texts
+            if answer.fin.complete:
+                break
+            page = Set(max=250, after=answer.fin.set.last)
+        assert [text.split()[0] for text in found] == [str(number) for number in range(30)]
 
 
 @pytest.mark.parametrize("before", [None, ""])

@@ -29,6 +29,10 @@ _SINGLE: Final = {
 }
 _LONGEST_TEXT: Final = 256
 """Characters of a text to search for, at most."""
+_COUNTED: Final = 10_000
+"""Messages up to which it is told how many fit a query; beyond, counting would cost more than the page."""
+_COUNTED_ALONE: Final = 1_000_000
+"""As much for who wants the count and nothing else."""
 
 
 def form(*, full_text: bool) -> Form:
@@ -148,26 +152,31 @@ class Found:
     """How many fit the form, unless they are too many to be counted."""
 
 
-def find(rows: MessageRows, owner: str, asked: Asked, *, count_up_to: int, most_octets: int) -> Found | None:
-    """The page; None if a message that was named isn't in the archive."""
+def find(
+    rows: MessageRows, owner: str, asked: Asked, *, most_octets: int, around: int = 0, count_up_to: int = _COUNTED
+) -> Found | None:
+    """The page, which ends before its time where its messages with `around` octets for each would have more than
+    `most_octets`, so that one of large messages can be sent. None if a message that was named isn't in the archive."""
     if asked.named and rows.missing(owner, asked.named):
         return None
     page = asked.page
-    if not page.limit:  # who wants nothing but the count gets it
-        count = rows.count(owner, asked.which, up_to=1_000_000)
-        return Found([], complete=count == 0, count=count)
     found = rows.page(owner, asked.range, limit=page.limit + 1, newest=page.backwards)
-    kept = _fitting(found if not page.backwards else found[::-1], page.limit, most_octets)
+    kept = _fitting(found if not page.backwards else found[::-1], page.limit, most_octets, around)
     messages = found[:kept] if not page.backwards else found[len(found) - kept :]
-    return Found(messages, kept == len(found), rows.count(owner, asked.which, up_to=count_up_to))
+    count = rows.count(owner, asked.which, up_to=count_up_to if page.limit else _COUNTED_ALONE)
+    return Found(messages, kept == len(found), count)
 
 
-def _fitting(messages: Iterable[Message], limit: int, most_octets: int) -> int:
-    """How many of these make up a page: at least one."""
+def _fitting(messages: Iterable[Message], limit: int, most_octets: int, around: int) -> int:
+    """How many of these make up a page: at least one, unless none is wanted."""
     size = kept = 0
     for message in messages:
-        size += len(message.value)
+        size += around + _octets(message.value)
         if kept == limit or (kept and size > most_octets):
             break
         kept += 1
     return kept
+
+
+def _octets(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from chirrup.core.jid import JID
@@ -17,14 +17,24 @@ from chirrup.ext.rsm.pages import told
 from chirrup.store.messages import Message, moment_of
 
 _START: Final = len("<message")
+_REST: Final = 300
+"""Octets that an answer has around a message besides addresses and the query's id, about."""
 
 
-def results(found: Found, uid: Callable[[int], str], *, owner: JID, to: JID, queryid: str | None) -> Iterator[bytes]:
-    """Each message of a page, as it is written."""
-    query = "" if queryid is None else f" queryid='{escape_attribute(queryid)}'"
-    addresses = f"from='{escape_attribute(owner.text)}' to='{escape_attribute(to.text)}'"
-    for message in found.messages:
-        yield f"<message {addresses}>{result(message, uid(message.id), query)}</message>".encode()
+class Envelope:
+    """What is around each message of an answer: the same for all of them."""
+
+    def __init__(self, *, owner: JID, to: JID, queryid: str | None) -> None:
+        self._head = f"<message from='{escape_attribute(owner.text)}' to='{escape_attribute(to.text)}'>"
+        self._query = "" if queryid is None else f" queryid='{escape_attribute(queryid)}'"
+
+    @property
+    def octets(self) -> int:
+        return len(self._head.encode()) + len(self._query.encode()) + _REST
+
+    def around(self, message: Message, uid: str) -> bytes:
+        """A message, as it is written."""
+        return f"{self._head}{result(message, uid, self._query)}</message>".encode()
 
 
 def result(message: Message, uid: str, query: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
@@ -10,26 +11,39 @@ from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.ext.archive import EXTENDED, FULL_TEXT, GROUPCHAT_FIELD, NS
+from chirrup.ext.archive.indexes import Indexes
 from chirrup.ext.archive.payloads import Default, Fin, Metadata, Preferences, Query
 from chirrup.ext.archive.preferences import Wishes
-from chirrup.ext.archive.query import find, form, read
-from chirrup.ext.archive.results import fin, metadata, results
+from chirrup.ext.archive.query import Asked, Found, find, form, read
+from chirrup.ext.archive.results import Envelope, fin, metadata
 from chirrup.ext.archive.retention import Retention
 from chirrup.ext.archive.rules import is_archived
 from chirrup.ext.offline.handing_over import querying
 from chirrup.ext.offline.server import Offline
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
-from chirrup.server.module import Account, Addressee, Module, Origin, Request, Session, Settings, Xep, iq_get, iq_set
+from chirrup.server.module import (
+    Account,
+    Addressee,
+    Later,
+    Module,
+    Origin,
+    Request,
+    Session,
+    Settings,
+    Xep,
+    iq_get,
+    iq_set,
+)
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 _PAGE_OCTETS: Final = 1_048_576
-"""Characters of stanzas after which a page ends before its time, so that one of large messages can be sent."""
-_COUNTED: Final = 10_000
-"""Messages up to which it is told how many fit a query; beyond, counting would cost more than the page."""
+"""Octets after which a page ends before its time, so that one of large messages can be sent."""
+_SHARE: Final = 4
+"""Pages that have room together among what may wait for a client."""
 
 
 class ArchiveSettings(Settings):
@@ -71,6 +85,8 @@ class Archive(Module):
         self._offline = self.host.find_module(Offline)
         self._preferences = self.host.store.value("archive_preferences")
         self._unasked = Wishes(self.settings.default)
+        self._indexes = Indexes(self.host)
+        self._page_octets = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
         settings = self.settings
         self._retention = Retention(
             self.host, seconds=settings.days * 86_400, octets=int(settings.max_megabytes * 1_000_000)
@@ -78,6 +94,7 @@ class Archive(Module):
         self._retention.start()
 
     async def stop(self) -> None:
+        await self._indexes.stop()
         await self._retention.stop()
 
     @hooks.account_loading()
@@ -116,36 +133,55 @@ class Archive(Module):
         return Query(form=form(full_text=self.settings.full_text))
 
     @iq_set(Query, to=_ACCOUNTS, even_missing=True)
-    async def query(self, request: Request[Query]) -> Fin:
-        """The messages are written before the result is. The client's next stanza waits for both."""
+    async def query(self, request: Request[Query]) -> Fin | Later:
+        """The messages are written before the result is. The client's next stanza waits for both, but where an index
+        has to be made first."""
         account, session = _own(request)
-        owner, settings = account.jid, self.settings
+        payload, settings = request.payload, self.settings
         asked = read(
-            request.payload,
+            payload,
             self._messages.id_of,
             largest=settings.max_page,
             default=settings.page,
             full_text=settings.full_text,
         )
         if asked.which.text is not None:
-            while not await self._messages.index(owner.text):
-                pass
+            indexing = await self._indexes.refresh(account.jid.text)
+            if indexing is not None:
+                return Later(self._search(session, payload, asked, indexing))
+            return await self._search(session, payload, asked)
         with querying(session):
-            found = await self.host.store.read(
-                lambda connection: find(
-                    self._messages.within(connection), owner.text, asked, count_up_to=_COUNTED, most_octets=_PAGE_OCTETS
-                )
-            )
-            if found is not None and self._offline is not None:
+            found = await self._find(session, payload, asked)
+            if self._offline is not None:
                 self._offline.fetched(session, [message.id for message in found.messages if message.waiting])
+        return self._give(session, payload, asked, found)
+
+    async def _search(
+        self, session: Session, query: Query, asked: Asked, indexing: Awaitable[None] | None = None
+    ) -> Fin:
+        """Who looks for words hasn't read what there is: what waits to be delivered goes on waiting."""
+        if indexing is not None:
+            await indexing
+        return self._give(session, query, asked, await self._find(session, query, asked))
+
+    async def _find(self, session: Session, query: Query, asked: Asked) -> Found:
+        owner, messages = session.account.jid.text, self._messages
+        around = _envelope(session, query).octets
+        found = await self.host.store.read(
+            lambda connection: find(
+                messages.within(connection), owner, asked, most_octets=self._page_octets, around=around
+            )
+        )
         if found is None:
             raise StanzaError("item-not-found", "the archive has no message with such an id")
-        answer = fin(found, asked, self._uid)
-        if request.payload.flip_page:
-            found.messages.reverse()
-        for written in results(found, self._uid, owner=owner, to=session.jid, queryid=request.payload.queryid):
-            session.write(written)
-        return answer
+        return found
+
+    def _give(self, session: Session, query: Query, asked: Asked, found: Found) -> Fin:
+        """Write what was found; what is said at its end."""
+        envelope = _envelope(session, query)
+        for message in reversed(found.messages) if query.flip_page else found.messages:
+            session.write(envelope.around(message, self._uid(message.id)))
+        return fin(found, asked, self._uid)
 
     @iq_get(Metadata, to=_ACCOUNTS, even_missing=True)
     async def metadata(self, request: Request[Metadata]) -> Metadata:
@@ -178,3 +214,7 @@ def _own(request: Request[Query] | Request[Metadata] | Request[Preferences]) -> 
     if request.session is None or request.account is None or request.to != request.sender.bare:
         raise StanzaError("forbidden", "an archive is its owner's alone")
     return request.account, request.session
+
+
+def _envelope(session: Session, query: Query) -> Envelope:
+    return Envelope(owner=session.account.jid, to=session.jid, queryid=query.queryid)

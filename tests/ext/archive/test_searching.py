@@ -1,0 +1,109 @@
+"""Searching archives for words: large ones, several at once, and what it doesn't change."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.archive import FULL_TEXT_FIELD, NS
+from chirrup.ext.archive.payloads import Query
+from chirrup.ext.forms.payloads import Form
+from chirrup.ext.rsm.payloads import Set
+from chirrup.testing import TestClient, TestServer, serve
+
+Ask = Callable[..., Awaitable[Any]]
+LARGE = 1_000
+"""Messages of an archive that isn't indexed in one write."""
+
+
+async def fill(server: TestServer, owner: str, count: int = LARGE) -> None:
+    messages = server.server.store.messages
+    for number in range(count):
+        value = f"<message from='romeo@localhost/x' to='{owner}' type='chat'><body>word {number}</body></message>"
+        messages.add((owner, messages.next_id(0), "romeo@localhost", "x", value, True, False))
+    await server.server.store.settled()
+
+
+def search(client: TestClient, text: str, identifier: str) -> None:
+    query = Query(form=Form.of("submit", NS, {FULL_TEXT_FIELD: text})).to_element()
+    client.send(Element("iq", CLIENT, query, type="set", id=identifier))
+
+
+async def answered(client: TestClient, count: int) -> list[str]:
+    """The ids of so many answers, in the order in which they come, and "+" for each message that is found."""
+    order: list[str] = []
+    while count:
+        stanza = await client.receive()
+        order.append("+" if stanza.name == "message" else stanza.get("id"))
+        count -= stanza.name == "iq"
+    return order
+
+
+async def test_nothing_else_waits_while_a_large_archive_is_indexed(query: Ask) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await fill(server, "juliet@localhost")
+        search(juliet, "word 777", "search")
+        juliet.send("<iq type='get' id='ping' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        assert await answered(juliet, 2) == ["ping", "+", "search"]
+        search(juliet, "word 778", "search")
+        juliet.send("<iq type='get' id='ping' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        assert await answered(juliet, 2) == ["+", "search", "ping"], "there is an index now: order is kept"
+
+
+async def test_of_many_searches_at_once_each_finds_everything() -> None:
+    async with serve() as server:
+        clients = [await server.client(f"juliet@localhost/{name}") for name in "abc"]
+        clients.append(await server.client("nurse"))
+        for owner in ("juliet", "nurse"):
+            await fill(server, f"{owner}@localhost")
+        for client in clients:
+            for number in range(3):
+                search(client, f"word {LARGE - 1 - number}", str(number))
+        for order in await asyncio.gather(*[answered(client, 3) for client in clients]):
+            assert sorted(order) == ["+", "+", "+", "0", "1", "2"]
+            assert all(order[order.index(number) - 1] == "+" for number in "012"), "results come before the end"
+
+
+async def test_who_leaves_while_searching() -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await fill(server, "juliet@localhost")
+        search(juliet, "word 777", "search")
+        juliet.send("<iq type='get' id='ping' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+        assert await answered(juliet, 1) == ["ping"]
+        await juliet.close()
+        again = await server.client("juliet")
+        search(again, "word 777", "search")
+        assert await answered(again, 1) == ["+", "search"]
+
+
+async def test_what_a_search_has_found_is_delivered_all_the_same(query: Ask) -> None:
+    """A search shows one message: nobody can tell whether its client takes it for one that it has received."""
+    async with serve() as server:
+        romeo = await server.client("romeo")
+        juliet = await server.client("juliet")
+        romeo.send("<message to='juliet@localhost' type='chat'><body>needle</body></message>")
+        await romeo.settle()
+        assert (await query(juliet, **{FULL_TEXT_FIELD: "needle"})).texts == ["needle"]
+        assert await server.server.store.messages.count_waiting("juliet@localhost") == 1
+        assert (await query(juliet)).texts == ["needle"]
+        assert await server.server.store.messages.count_waiting("juliet@localhost") == 0
+
+
+async def test_a_search_page_by_page(query: Ask) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await fill(server, "juliet@localhost", 300)
+        found: list[str] = []
+        page = Set(max=100, before="")
+        while True:
+            answer = await query(juliet, page, **{FULL_TEXT_FIELD: "word"})
+            found = answer.texts + found
+            if answer.fin.complete:
+                break
+            page = Set(max=100, before=answer.ids[0])
+        assert found == [f"word {number}" for number in range(300)]
+        assert (await query(juliet, Set(max=0), **{FULL_TEXT_FIELD: "word"})).fin.set.count == 300
