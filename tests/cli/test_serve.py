@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -13,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from chirrup import Client
+from chirrup.ext.commands.client import Commands
+from chirrup.ext.forms.payloads import Form
 from chirrup.server.modules import DEFAULT
 
 TIMEOUT = 30
@@ -129,6 +134,38 @@ def test_a_wrong_configuration_is_not_taken_over(service: Service, config: Path,
     config.write_text(good)
     assert chirrup("status").status == 0
     assert "chirrup.toml:1: dta: unknown key" in service.end()[1]
+
+
+def test_an_administrator_restarts_it(config: Path, chirrup: Callable[..., Any]) -> None:
+    """The same process goes on with what the configuration says now; systemd sees a reload, not an end."""
+    config.write_text(config.read_text().replace(f"modules_disabled = {list(DEFAULT)}", 'admins = ["root@localhost"]'))
+    assert chirrup("user", "add", "root@localhost", stdin="x\n").status == 0
+
+    def port() -> int:
+        found: int = json.loads(chirrup("status", "--json").out)["listening"][0][2]
+        return found
+
+    async def restart(port: int) -> str:
+        async with Client("root@localhost", "x", host="127.0.0.1", port=port, verify=False, reconnect=False) as root:
+            commands = root.need(Commands)
+            stage = await commands.give("localhost", "http://jabber.org/protocol/admin#restart")
+            assert stage.form is not None
+            return (await stage.submit(Form.of("submit", "", {"delay": "0"}))).notes[0].text
+
+    with running(notify=True) as service:
+        assert service.notified()["READY"] == "1"
+        good, at = config.read_text(), port()
+        config.write_text("dta = 1\n" + good)
+        assert "it would not start again: " in asyncio.run(restart(at))
+        config.write_text(good)
+        assert asyncio.run(restart(at)) == "the service restarts in 0 seconds"
+        assert service.notified()["RELOADING"] == "1"
+        told = service.notified()
+        assert (told["READY"], told["MAINPID"]) == ("1", str(service.process.pid))
+        assert asyncio.run(restart(port())), "as often as one likes"
+        assert (service.notified()["RELOADING"], service.notified()["READY"]) == ("1", "1")
+        status, log = service.end()
+    assert (status, log.count(" ready"), "Traceback" in log) == (0, 3, False), log
 
 
 def test_asking_the_running_server(service: Service, chirrup: Callable[..., Any]) -> None:

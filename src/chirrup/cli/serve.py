@@ -7,7 +7,9 @@ import gc
 import os
 import resource
 import signal
+import sys
 from collections import defaultdict
+from typing import NoReturn
 
 import uvloop
 
@@ -24,11 +26,23 @@ _KINDS = {"c2s": "clients, STARTTLS", "c2s_direct_tls": "clients, direct TLS", "
 
 
 def run(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ChirrupError where the server can't start."""
+    """Serve until SIGTERM or SIGINT, or until an administrator ends it. Raises ChirrupError where the server can't
+    start."""
     logs.configure(config.log)
     _raise_file_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Service(config).run())
+        again = runner.run(_Service(config).run())
+    if again:
+        _start_again()
+
+
+def _start_again() -> NoReturn:
+    """Become the same program anew, as the same process: whoever watches over it needn't know."""
+    sys.stdout.flush()
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    except OSError as error:
+        raise ChirrupError(f"can't start again: {sys.executable}: {error.strerror}") from None
 
 
 class _Service:
@@ -36,9 +50,11 @@ class _Service:
         self._config = config
         self._log = logs.get_logger("chirrup.serve")
         self._server = Server(config)
+        self._server.restartable = True
         self._reloads: asyncio.Queue[None] = asyncio.Queue()
 
-    async def run(self) -> None:
+    async def run(self) -> bool:
+        """Whether it is to be started again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop, number)
@@ -52,12 +68,17 @@ class _Service:
                 await self._server.stop_requested.wait()
                 reloader.cancel()
         finally:
-            notify.stopping()
+            if self._server.restart_requested:
+                notify.reloading()  # of a process that stops systemd would expect the end
+            else:
+                notify.stopping()
             await self._server.stop()
         self._log.info("stopped")
+        return self._server.restart_requested
 
     def _asked_to_stop(self, number: signal.Signals) -> None:
         """The first time stop in an orderly way; a second signal does what it would do to any program."""
+        self._server.restart_requested = False
         self._log.info("stopping", signal=signal.Signals(number).name)
         asyncio.get_running_loop().remove_signal_handler(number)
         if number == signal.SIGINT:

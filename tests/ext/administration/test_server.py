@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chirrup.core.errors import StanzaError
 from chirrup.core.stanza import read_error
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.administration import NS
@@ -86,7 +87,6 @@ async def test_a_user_is_added_and_can_log_in(server: TestServer, root: TestClie
     ("jid", "passwords", "said"),
     [
         ("juliet@localhost", ("a", "b"), "differ"),
-        ("root@localhost", ("a", "a"), "exists already"),
         ("juliet@elsewhere", ("a", "a"), "no account of localhost"),
         ("localhost", ("a", "a"), "no account of localhost"),
     ],
@@ -95,6 +95,21 @@ async def test_who_cannot_be_added(root: TestClient, jid: str, passwords: tuple[
     answer = await command(root, "add-user", accountjid=jid, password=passwords[0], password__verify=passwords[1])
     assert answer.notes[0].type == "error"
     assert said in answer.notes[0].text
+
+
+async def test_who_is_there_cannot_be_added_again(root: TestClient) -> None:
+    """XEP-0133 §5: that is a conflict, and an error."""
+    with pytest.raises(StanzaError, match="exists already") as refused:
+        await command(root, "add-user", accountjid="root@localhost", password="a", password__verify="a")
+    assert refused.value.condition == "conflict"
+
+
+async def test_accounts_are_changed_all_or_none(server: TestServer, root: TestClient) -> None:
+    await server.add_account("alice")
+    answer = await command(root, "delete-user", accountjids="alice@localhost\nnobody@localhost")
+    assert told(answer) == ("error", "there is no account nobody@localhost")
+    answer = await command(root, "delete-user", accountjids="alice@localhost\nalice@localhost")
+    assert told(answer) == ("info", "alice@localhost: deleted"), "which is still there, and given twice is one"
 
 
 async def test_users_are_deleted(server: TestServer, root: TestClient) -> None:
@@ -167,6 +182,24 @@ async def test_users_are_counted_and_listed(server: TestServer, root: TestClient
     assert fact(online, "onlineuserjids") == ("alice@localhost", "root@localhost")
 
 
+async def test_who_is_online_is_active_or_idle(server: TestServer, root: TestClient) -> None:
+    away = await server.client("alice/phone", presence=True)
+    away.send("<presence><show>away</show></presence>")
+    await away.settle()
+    inactive = await server.client("bob/phone", presence=True)
+    inactive.send("<inactive xmlns='urn:xmpp:csi:0'/>")
+    await inactive.settle()
+    assert fact(await command(root, "get-active-users-num"), "activeusersnum") == ("1",)
+    assert fact(await command(root, "get-idle-users-num"), "idleusersnum") == ("2",)
+    active = await command(root, "get-active-users", max_items="25")
+    assert fact(active, "activeuserjids") == ("root@localhost",)
+    idle = await command(root, "get-idle-users", max_items="25")
+    assert fact(idle, "activeuserjids") == ("alice@localhost", "bob@localhost")
+    await server.client("alice/laptop", presence=True)
+    active = await command(root, "get-active-users", max_items="none")
+    assert fact(active, "activeuserjids") == ("alice@localhost", "root@localhost"), "one look is enough"
+
+
 async def test_an_announcement(server: TestServer, root: TestClient) -> None:
     alice = await server.client("alice", presence=True)
     answer = await command(root, "announce", announcement="Attention!\nThe server stops in 2 minutes.")
@@ -236,8 +269,8 @@ async def test_new_users_are_welcomed(tmp_path: Path) -> None:
 async def test_administrators_are_appointed(tmp_path: Path) -> None:
     async with serve(ADMIN, data=tmp_path) as server:
         root = await server.client("root")
-        await command(root, "edit-admin", adminjids="root@localhost\nalice@localhost")
         alice = await server.client("alice")
+        await command(root, "edit-admin", adminjids="root@localhost\nalice@localhost")
         assert fact(await command(alice, "get-registered-users-num"), "registeredusersnum") == ("2",)
     async with serve(ADMIN, data=tmp_path) as server:
         alice = await server.client("alice")
@@ -246,6 +279,69 @@ async def test_administrators_are_appointed(tmp_path: Path) -> None:
             await command(alice, "get-registered-users-num")
         root = await server.client("root")
         assert (await command(root, "get-registered-users-num")).status == "completed", "by configuration, always"
+
+
+async def test_an_address_is_no_administrator_because_its_former_owner_was(tmp_path: Path) -> None:
+    async with serve(ADMIN, data=tmp_path) as server:
+        root = await server.client("root")
+        answer = await command(root, "edit-admin", adminjids="alice@localhost")
+        assert told(answer) == ("error", "there is no account alice@localhost"), "or who registers it would be one"
+        await server.add_account("alice")
+        await server.add_account("bob")
+        await command(root, "edit-admin", adminjids="alice@localhost\nbob@localhost")
+        await command(root, "delete-user", accountjids="alice@localhost")
+        alice = await server.client("alice")
+        with pytest.raises(StanzaError, match="may not give"):
+            await command(alice, "get-registered-users-num")
+        # As the command line does it beside no server.
+        await server.server.store.accounts.remove("localhost", "bob")
+    async with serve(ADMIN, data=tmp_path) as server:
+        bob = await server.client("bob")
+        with pytest.raises(StanzaError, match="may not give"):
+            await command(bob, "get-registered-users-num")
+
+
+async def test_a_form_without_the_field_leaves_the_administrators_as_they_are(tmp_path: Path) -> None:
+    """XEP-0004 §3.5; also where an administrator of the configuration is of another host."""
+    admins = {"hosts": {"localhost": {"admins": ["root@localhost", "boss@elsewhere.example"]}}}
+    async with serve(admins, data=tmp_path) as server:
+        root = await server.client("root")
+        alice = await server.client("alice")
+        for given in ({"adminjids": "root@localhost\nboss@elsewhere.example\nalice@localhost"}, {"x": "y"}):
+            assert told(await command(root, "edit-admin", **given))[0] == "info"
+            assert (await command(alice, "get-registered-users-num")).status == "completed"
+        await command(root, "edit-admin", adminjids="")
+        with pytest.raises(StanzaError, match="may not give"):
+            await command(alice, "get-registered-users-num")
+
+
+async def test_who_is_no_administrator_any_more_does_not_go_on(tmp_path: Path) -> None:
+    async with serve(ADMIN, data=tmp_path) as server:
+        root = await server.client("root")
+        alice = await server.client("alice")
+        await command(root, "edit-admin", adminjids="alice@localhost")
+        begun = await step(alice, Command(f"{NS}#delete-user"))
+        await command(root, "edit-admin", adminjids="")
+        form = Form("submit", fields=(Field("accountjids", values=("root@localhost",)),))
+        with pytest.raises(StanzaError, match="may not give"):
+            await step(alice, Command(f"{NS}#delete-user", begun.sessionid, form=form))
+        with pytest.raises(StanzaError) as refused:
+            await step(root, Command(f"{NS}#delete-user", begun.sessionid, form=form))
+        assert refused.value.app.endswith("session-expired"), "nor does another one in their place"
+
+
+async def test_a_restart_is_for_whoever_runs_the_server(tmp_path: Path) -> None:
+    clock = FakeClock()
+    async with serve(ADMIN, data=tmp_path, clock=clock) as server:
+        root = await server.client("root", presence=True)
+        assert "doesn't start it again" in told(await command(root, "restart", delay="30"))[1]
+        server.server.restartable = True
+        await command(root, "restart", delay="30", announcement="See you soon")
+        assert [stanza.child_text("body") for stanza in root.received] == ["See you soon"]
+        assert not server.server.stop_requested.is_set()
+        clock.advance(30)
+        await asyncio.wait_for(server.server.stop_requested.wait(), 10)
+        assert server.server.restart_requested
 
 
 async def test_the_service_is_shut_down(tmp_path: Path) -> None:

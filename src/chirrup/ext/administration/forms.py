@@ -17,6 +17,23 @@ def _accounts(label: str) -> Any:
     return question(label, required=True)
 
 
+def _delay(label: str) -> Any:
+    return question(
+        label,
+        default="30",
+        labels={
+            "0": "Now",
+            "30": "30 seconds",
+            "60": "60 seconds",
+            "90": "90 seconds",
+            "120": "2 minutes",
+            "180": "3 minutes",
+            "240": "4 minutes",
+            "300": "5 minutes",
+        },
+    )
+
+
 @form(NS, title="Adding a User")
 class AddUser(Questions):
     accountjid: JID = question("Address of the account to be added")
@@ -88,6 +105,16 @@ class Online(Questions):
     onlineusersnum: int = question("The number of online users")
 
 
+@form(NS)
+class Active(Questions):
+    activeusersnum: int = question("The number of active users")
+
+
+@form(NS)
+class Idle(Questions):
+    idleusersnum: int = question("The number of idle users")
+
+
 @form(NS, title="Requesting a List of Users")
 class ListUsers(Questions):
     max_items: MaxItems = question("Maximum number of users to show", default="25")
@@ -106,6 +133,16 @@ class DisabledList(Questions):
 @form(NS)
 class OnlineList(Questions):
     onlineuserjids: tuple[JID, ...] = question("Online users")
+
+
+@form(NS)
+class ActiveList(Questions):
+    activeuserjids: tuple[JID, ...] = question("Active users")
+
+
+@form(NS)
+class IdleList(Questions):
+    activeuserjids: tuple[JID, ...] = question("Idle users")
 
 
 @form(NS, title="Making an Announcement", instructions="It goes to everybody who is online now.")
@@ -128,20 +165,13 @@ class EditAdmins(Questions):
     adminjids: tuple[JID, ...] = question("Administrators")
 
 
+@form(NS, title="Restarting the Service", instructions="Everybody is disconnected, and comes back by and by.")
+class Restart(Questions):
+    delay: Delay = _delay("Time before it is restarted")
+    announcement: tuple[str, ...] = question("Announcement")
+
+
 @form(NS, title="Shutting Down the Service")
 class ShutDown(Questions):
-    delay: Delay = question(
-        "Time before it is shut down",
-        default="30",
-        labels={
-            "0": "Now",
-            "30": "30 seconds",
-            "60": "60 seconds",
-            "90": "90 seconds",
-            "120": "2 minutes",
-            "180": "3 minutes",
-            "240": "4 minutes",
-            "300": "5 minutes",
-        },
-    )
+    delay: Delay = _delay("Time before it is shut down")
     announcement: tuple[str, ...] = question("Announcement")
