@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from datetime import datetime
 from enum import Enum
 from types import NoneType, UnionType
@@ -34,12 +34,11 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
-from chirrup.core.record import record
+from chirrup.core.record import make_record, record, types_of
 from chirrup.core.values import Codec, codec_for
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, FieldType, Form, Option
@@ -218,9 +217,9 @@ def form(form_type: str = "", *, title: str = "", instructions: str = "") -> Cal
     that."""
 
     def decorate(declared: type[Q]) -> type[Q]:
-        cls = dataclass(frozen=True, slots=True, kw_only=True)(declared)
+        cls = make_record(declared, kw_only=True)
         cls.FORM_TYPE, cls.TITLE, cls.INSTRUCTIONS = form_type, title, instructions
-        types = get_type_hints(cls)
+        types = types_of(cls)
         cls._questions = tuple(
             _compile(one.name, types[one.name], one.default, one.metadata[_ASKED])
             for one in fields(cls)  # type: ignore[arg-type]
