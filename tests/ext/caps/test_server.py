@@ -189,6 +189,8 @@ async def test_a_client_that_does_not_know_its_own_node() -> None:
         Caps("https://example.org/player", "1.0").to_element(),  # as it was before hashes
         Caps("https://example.org/player", "abc", "md5").to_element(),
         Caps("https://example.org/player", verification_string(TUNE), "shake").to_element(),
+        Caps2((Hash("sha-1", "abc"),)).to_element(),
+        Caps2((Hash("shake.128", "abc"), Hash("crc", "abc"))).to_element(),
     ],
 )
 async def test_what_cannot_be_checked_counts_for_its_sender_only(shown: Element) -> None:
@@ -206,7 +208,7 @@ async def test_what_cannot_be_checked_counts_for_its_sender_only(shown: Element)
         Element("c", "http://jabber.org/protocol/caps"),
         Element("c", "urn:xmpp:caps"),
         Element("c", "urn:xmpp:caps", Element("hash", "urn:xmpp:hashes:2", "abc")),
-        Element("c", "urn:xmpp:caps", Element("hash", "urn:xmpp:hashes:2", "abc", algo="sha-1")),
+        Element("c", "urn:xmpp:caps", Element("hash", "urn:xmpp:hashes:2", "abc", algo="x" * 100)),
         Element("c", "urn:xmpp:caps", Element("hash", "urn:xmpp:hashes:2", "a" * 1000, algo="sha-256")),
         Element("c", "http://jabber.org/protocol/caps", node="a", ver="a" * 1000, hash="sha-1"),
     ],
@@ -217,6 +219,42 @@ async def test_what_makes_no_sense_is_not_asked_about(shown: Element) -> None:
         await show(alice, shown)
         await was_not_asked(alice)
         assert features(server, alice) is None
+
+
+async def test_the_old_hash_alone_is_not_believed_where_there_is_a_new_one() -> None:
+    """XEP-0390 §7.2: what is cached for the old one hasn't been verified for the new one."""
+    async with serve() as server:
+        alice, mallory = await server.client("alice"), await server.client("mallory")
+        await show(alice, older(TUNE))
+        await tell(alice, await asked(alice), TUNE)
+        await show(mallory, older(TUNE), newer(MOOD, "sha-256"))
+        request = await asked(mallory)
+        assert features(server, mallory) is None
+        await tell(mallory, request, MOOD)
+        assert features(server, mallory) == names(MOOD)
+        await show(mallory, older(TUNE), Caps2((Hash("unheard-of", "abc"),)).to_element())
+        await asked(mallory)
+
+
+async def test_what_is_malformed_does_not_spoil_the_rest() -> None:
+    async with serve() as server:
+        alice = await server.client("alice")
+        await show(alice, older(TUNE), Element("c", "urn:xmpp:caps", Element("hash", "urn:xmpp:hashes:2", "abc")))
+        await tell(alice, await asked(alice), TUNE)
+        assert features(server, alice) == names(TUNE)
+
+
+async def test_who_shows_one_hash_and_another_in_turns_stands_in_each_line_once() -> None:
+    async with serve() as server:
+        bob, mallory = await server.client("bob"), await server.client("mallory")
+        await show(bob, older(TUNE))
+        await asked(bob)  # and says nothing
+        for _ in range(100):
+            await show(mallory, older(TUNE))
+            await show(mallory, older(MOOD))
+        await show(mallory, older(TUNE))
+        await mallory.settle()
+        assert max(len(question.entities) for question in caps(server)._questions.values()) == 2
 
 
 async def test_a_change_while_the_session_goes_on() -> None:
@@ -272,6 +310,30 @@ async def test_an_answer_with_too_much_in_it() -> None:
         await tell(alice, await asked(alice), info)
         await tell(alice, await asked(alice), info)
         assert features(server, alice) is None
+
+
+async def test_an_answer_with_features_that_are_too_long() -> None:
+    async with serve() as server:
+        alice = await server.client("alice")
+        info = Info(None, TUNE.identities, (Feature("x" * 20_001),))
+        await show(alice, newer(info, "sha-256"))
+        await tell(alice, await asked(alice), info)
+        await tell(alice, await asked(alice), info)
+        assert features(server, alice) is None
+        assert not await server.server.store.map("caps").all("localhost")
+
+
+async def test_an_enormous_answer_with_little_of_use_in_it() -> None:
+    """What counts are the features; nothing else of an answer is kept."""
+    async with serve() as server:
+        alice = await server.client("alice")
+        identities = tuple(Identity("client", "pc", f"{number} " + "x" * 40) for number in range(1500))
+        info = Info(None, identities, TUNE.features)
+        await show(alice, newer(info, "sha-256"))
+        await tell(alice, await asked(alice), info)
+        assert features(server, alice) == names(TUNE)
+        (stored,) = (await server.server.store.map("caps").all("localhost")).values()
+        assert len(stored) < 200
 
 
 async def test_the_servers_own() -> None:

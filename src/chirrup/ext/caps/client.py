@@ -25,6 +25,8 @@ MOST_KNOWN: Final = 500
 MOST_CLAIMS: Final = 5_000
 """Addresses whose hash is remembered, the latest; anybody may send presence."""
 _MOST_FEATURES: Final = 500
+_MOST_CHARACTERS: Final = 20_000
+"""Of the names of somebody's features, all together."""
 _HISTORY: Final = 8
 """Of how many states of itself it still tells what they were."""
 
@@ -117,6 +119,8 @@ class Capabilities(Feature):
         info = Info.parse(query)
         if len(info.features) > _MOST_FEATURES:
             raise PayloadError(f"{jid} has more than {_MOST_FEATURES} features")
+        if sum(len(feature.var) for feature in info.features) > _MOST_CHARACTERS:
+            raise PayloadError(f"the features of {jid} have more than {_MOST_CHARACTERS} characters")
         features = interned([feature.var for feature in info.features])
         if claim is not None and claim.key in (proven := claim.proven(info, query.lang or iq.lang)):
             self._known.add(proven, features)

@@ -8,6 +8,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from chirrup.core.errors import PayloadError
 from chirrup.core.xml import Element
@@ -16,8 +17,14 @@ from chirrup.ext.caps.hashes import FUNCTIONS, LEGACY_FUNCTIONS, capability_hash
 from chirrup.ext.caps.payloads import Caps, Caps2
 from chirrup.ext.disco.payloads import Info
 
-_MAX_HASH: int = 200
+C = TypeVar("C", Caps, Caps2)
+
+_MAX_HASH: Final = 200
 """Characters of a hash in base64; none of the functions has as many."""
+_MAX_NAME: Final = 64
+"""Characters of the name of a hash function."""
+_MAX_NODE: Final = 1024
+"""Characters of the URI that names a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,12 @@ class Claim:
     def key(self) -> str:
         """The hash that the node is named after; empty where it can't be checked, and so counts for nobody else."""
         return next(iter(self.hashes), "")
+
+    @property
+    def names(self) -> list[str]:
+        """The hashes by which it may be looked up: those of one specification, the newer one if it has any."""
+        version = self.key[:1]
+        return [name for name, (of, _) in self.hashes.items() if of == version]
 
     def proven(self, info: Info, lang: str = "") -> list[str]:
         """The names of those hashes that an answer has indeed, if it may count for others too.
@@ -57,21 +70,28 @@ def read_claim(presence: Element) -> Claim | None:
     """What presence says, if it says anything that makes sense: the hashes of XEP-0390 before that of XEP-0115."""
     hashes: dict[str, tuple[str, str]] = {}
     node = ""
-    try:
-        newer, older = Caps2.find(presence), Caps.find(presence)
-    except PayloadError:
-        return None
+    newer, older = _found(Caps2, presence), _found(Caps, presence)
     if newer is not None:
-        offered = {one.algo: one for one in newer.hashes if len(one.value) <= _MAX_HASH}
+        offered = {one.algo: one for one in newer.hashes if len(one.value) <= _MAX_HASH and len(one.algo) <= _MAX_NAME}
         for function in FUNCTIONS:
             if (one := offered.get(function)) is not None:
                 node = node or one.disco_node
                 hashes[f"2:{function}:{one.value}"] = ("2", function)
-    if older is not None and len(older.ver) <= _MAX_HASH:
+        if not hashes and offered:  # none that is known here: who shows them is asked all the same (XEP-0390 §6.2.1)
+            return Claim(next(iter(offered.values())).disco_node, {})
+    if older is not None and len(older.ver) <= _MAX_HASH and len(older.node) <= _MAX_NODE:
         node = node or older.disco_node
         if older.hash in LEGACY_FUNCTIONS:
             hashes[f"1:{older.hash}:{older.ver}"] = ("1", older.hash)
     return Claim(node, hashes) if node else None
+
+
+def _found(payload: type[C], presence: Element) -> C | None:
+    """What presence has of that; None where it is malformed."""
+    try:
+        return payload.find(presence)
+    except PayloadError:
+        return None
 
 
 def shows_nothing(presence: Element) -> bool:
@@ -100,7 +120,9 @@ class Known:
         self._shrink()
 
     def find(self, claim: Claim) -> frozenset[str] | None:
-        for name in claim.hashes:
+        """The features that a claim stands for. Where there are hashes of XEP-0390, those of XEP-0115 don't count: they
+        can be forged more easily (XEP-0390 §7.2)."""
+        for name in claim.names:
             if (found := self._features.get(name)) is not None:
                 self._features.move_to_end(name)
                 return found

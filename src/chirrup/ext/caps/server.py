@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +20,8 @@ from chirrup.ext.caps.known import Claim, Known, interned, read_claim
 from chirrup.ext.caps.payloads import Caps, Caps2, Hash
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.disco.server import Disco
+from chirrup.ext.presence.directed import Directed
+from chirrup.ext.roster.roster import Roster, may_see
 from chirrup.server import hooks
 from chirrup.server.module import Account, Addressee, Module, Request, Session, Settings, Xep
 
@@ -45,6 +47,8 @@ class CapsSettings(Settings):
     that shows them, and for no other."""
     max_features: int = Field(default=500, ge=10)
     """Features of one client. An answer with more is ignored."""
+    max_characters: int = Field(default=20_000, ge=100)
+    """Characters of them all together; likewise."""
     max_remote: int = Field(default=20_000, ge=100)
     """Clients of people elsewhere whose capabilities are kept in memory."""
     answer_timeout: float = Field(default=60.0, gt=0)
@@ -70,10 +74,16 @@ class Question:
     """What a hash stands for, while it isn't known: those that show it, who are asked one after the other."""
 
     claim: Claim
-    entities: list[Entity] = field(default_factory=list)
-    asked: int = 0
+    entities: dict[Entity, None] = field(default_factory=dict)
+    unasked: deque[Entity] = field(default_factory=deque)
     waiting: int = 0
     """How many answers may still come."""
+
+    def add(self, entity: Entity) -> None:
+        """Somebody shows the hash; who shows it again is asked only once."""
+        if entity not in self.entities:
+            self.entities[entity] = None
+            self.unasked.append(entity)
 
 
 @dataclass(slots=True)
@@ -84,6 +94,7 @@ class Learned:
 
 
 Watcher = Callable[[Session | JID], None]
+Wanting = Callable[[Account, JID], bool]
 
 
 class Capabilities(Module):
@@ -100,7 +111,10 @@ class Capabilities(Module):
         self._known = Known(self.settings.max_known, self._write)
         self._questions: dict[str, Question] = {}
         self._remote: OrderedDict[JID, Entity] = OrderedDict()
+        self._unasked: OrderedDict[JID, Claim] = OrderedDict()
+        """What contacts show who don't see the presence of those that see theirs."""
         self._watchers: list[Watcher] = []
+        self._wanting: list[Wanting] = []
         self._shown: tuple[Info, tuple[Element, ...]] | None = None
         self._own: OrderedDict[str, Info] = OrderedDict()
         self._disco: Disco | None = None
@@ -138,6 +152,14 @@ class Capabilities(Module):
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
+    def want(self, wanting: Wanting) -> Callable[[], None]:
+        """Have somebody elsewhere asked who may not see an account's presence, where `wanting` says for the account and
+        the full JID that there is something they may know of; what is returned ends that.
+
+        Others are not asked: they would learn that there is such an account."""
+        self._wanting.append(wanting)
+        return lambda: self._wanting.remove(wanting)
+
     # -- what presence says
 
     @hooks.presence_out(before=["presence"])
@@ -161,15 +183,40 @@ class Capabilities(Module):
         if sender.domain == self.host.jid.domain or not sender.resource:
             return
         if stanza.attrs.get("type") is not None:
+            self._unasked.pop(sender, None)
             if (gone := self._remote.pop(sender, None)) is not None:
                 self._leave(gone)
         elif (claim := read_claim(stanza)) is not None:
-            entity = self._remote.get(sender)
-            if entity is None:
-                entity = self._remote[sender] = Entity(sender, account.jid, account=account)
-                if len(self._remote) > self.settings.max_remote:
-                    self._leave(self._remote.popitem(last=False)[1])
-            self._take(entity, claim)
+            if sender in self._remote or self._may_ask(account, claim, sender):
+                self._meet(account, sender, claim)
+            elif account.get(Roster).get(sender.bare).state.receives:
+                self._unasked[sender] = claim
+                if len(self._unasked) > self.settings.max_remote:
+                    self._unasked.popitem(last=False)
+
+    @hooks.subscription_changed(before=["pubsub"])
+    def subscription_changed(self, account: Account, contact: JID, was: str, now: str) -> None:
+        """Somebody elsewhere who could be seen already may see the account now, and so be asked."""
+        if now == "both" and was != now:
+            for client in [client for client in self._unasked if client.bare == contact]:
+                self._meet(account, client, self._unasked.pop(client))
+
+    def _meet(self, account: Account, client: JID, claim: Claim) -> None:
+        entity = self._remote.get(client)
+        if entity is None:
+            entity = self._remote[client] = Entity(client, account.jid, account=account)
+            if len(self._remote) > self.settings.max_remote:
+                self._leave(self._remote.popitem(last=False)[1])
+        self._take(entity, claim)
+
+    def _may_ask(self, account: Account, claim: Claim, sender: JID) -> bool:
+        """Whether somebody elsewhere may learn that there is such an account, or needn't be asked."""
+        if may_see(account, sender) or self._known.find(claim) is not None:
+            return True
+        directed = (session.data.get(Directed) for session in account.sessions.values())
+        if any(isinstance(entities, Directed) and entities.knows(sender) for entities in directed):
+            return True
+        return any(wanting(account, sender) for wanting in self._wanting)
 
     def _take(self, entity: Entity, claim: Claim) -> None:
         if claim == entity.claim:
@@ -185,7 +232,7 @@ class Capabilities(Module):
             question = Question(claim)
             if claim.key:
                 self._questions.setdefault(claim.key, question)
-        question.entities.append(entity)
+        question.add(entity)
         if not question.waiting:
             self._ask_next(question)
 
@@ -206,9 +253,8 @@ class Capabilities(Module):
     # -- asking
 
     def _ask_next(self, question: Question) -> None:
-        while question.asked < len(question.entities):
-            entity = question.entities[question.asked]
-            question.asked += 1
+        while question.unasked:
+            entity = question.unasked.popleft()
             if entity.claim == question.claim:
                 question.waiting += 1
                 self.host.server.spawn(self._ask(question, entity))
@@ -256,6 +302,8 @@ class Capabilities(Module):
             return None
         if info is None or len(info.features) > self.settings.max_features:
             return None
+        if sum(len(feature.var) for feature in info.features) > self.settings.max_characters:
+            return None
         query = stanza.first
         return info, (query.lang if query is not None else "") or stanza.lang
 
@@ -277,7 +325,7 @@ class Capabilities(Module):
             if other.claim == question.claim:
                 self._settle(other, features)
         question.entities.clear()
-        question.asked = 0
+        question.unasked.clear()
 
     # -- the server's own
 

@@ -75,6 +75,7 @@ class PersonalEventing(Module):
         self.need(Rosters)
         self._caps = self.need(Capabilities)
         self._caps.watch(self._capabilities)
+        self._caps.want(_has_something_for)
         disco = self.host.find_module(Disco)
         if disco is not None:
             disco.add_nodes(Addressee.ACCOUNT, self._node_info, self._node_items)
@@ -401,3 +402,9 @@ def _node_of(asked: PubSub) -> str:
     """The node that a request uses."""
     used = asked.publish or asked.items or asked.retract
     return "" if used is None else used.node
+
+
+def _has_something_for(account: Account, client: JID) -> bool:
+    """Whether an account has a node that somebody may read, and so knows of."""
+    service = account.get(PersonalService)
+    return any(service.refusal(node, client) is None for node in service.nodes.values())
