@@ -18,6 +18,8 @@ data = "data"
 [hosts."example.org"]
 [hosts."closed.example"]
 modules_disabled = ["invitations"]
+[hosts."full.example"]
+modules.registration.mode = "closed"
 [hosts."guests.example.org"]
 authentication = "anonymous"
 """
@@ -87,6 +89,8 @@ def test_a_page_of_ones_own(chirrup: Callable[..., Any], elsewhere: Path) -> Non
         (("--from", "nobody@example.org"), "nobody@example.org: there is no such account"),
         (("closed.example", "--from", "romeo@example.org"), "closed.example takes no invitations"),
         (("a b@example.org",), "localpart 'a b'"),
+        (("juliet@full.example",), 'nobody can register at full.example: modules.registration.mode is "closed"'),
+        (("--days", "inf"), "36,500 days at most"),
     ],
 )
 def test_who_cannot_be_invited(chirrup: Callable[..., Any], arguments: tuple[str, ...], said: str) -> None:

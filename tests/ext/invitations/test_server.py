@@ -172,6 +172,67 @@ async def test_invitations_expire_but_not_once_they_were_shown(server: TestServe
     await register(stream, "juliet")
 
 
+async def test_an_invitation_that_was_shown_does_not_expire_while_others_are_made(
+    server: TestServer, clock: FakeClock
+) -> None:
+    """XEP-0445 §5: what follows must not be rejected because of the time. New invitations let old ones be forgotten."""
+    romeo = await server.client("romeo")
+    token = token_of(await invite(romeo))
+    clock.advance(7 * DAY - 30)
+    stream = await newcomer(server)
+    await show(stream, token)
+    clock.advance(31)
+    await invite(romeo)
+    await register(stream, "juliet")
+    clock.advance(9 * DAY)
+    await invite(romeo)
+    assert len(await server.server.store.map("invitations").all("localhost")) == 1, "the others are forgotten"
+
+
+@pytest.mark.parametrize("how", ["disabled", "removed"])
+async def test_who_was_sent_away_brings_nobody_in(server: TestServer, how: str) -> None:
+    romeo = await server.client("romeo")
+    stranger = (await create(romeo, roster_subscription="0")).form
+    assert stranger is not None
+    tokens = token_of(await invite(romeo)), token_of(stranger.values("uri")[0])
+    host = server.server.hosts["localhost"]
+    if how == "disabled":
+        await host.store.accounts.set_disabled("localhost", "romeo", True)
+    else:
+        await host.remove_account("romeo")
+        await server.add_account("romeo")
+        assert await host.store.map("invitations").all("localhost") == {}, "nor does who has the name now"
+    for token in tokens:
+        with pytest.raises(StanzaError, match="unknown"):
+            await show(await newcomer(server), token)
+
+
+async def test_a_subscription_request_is_acknowledged_when_it_is_kept(server: TestServer) -> None:
+    """While the store is asked about the token, nothing says that the request has arrived."""
+    juliet, nurse = await server.client("juliet"), await server.client("nurse")
+    await server.add_account("romeo")
+    juliet.send("<enable xmlns='urn:xmpp:sm:3'/>")
+    assert (await juliet.receive()).name == "enabled"
+    found, go_on = Invitations.find, asyncio.Event()
+
+    async def find(self: Invitations, token: str, *, now: float) -> Invitation | None:
+        await go_on.wait()
+        return await found(self, token, now=now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Invitations, "find", find)
+        juliet.send(f"<presence to='romeo@localhost' type='subscribe'><preauth xmlns='{PARS}' token='x'/></presence>")
+        juliet.send("<r xmlns='urn:xmpp:sm:3'/>")
+        juliet.send(f"<message to='{nurse.jid}' type='headline'/>")
+        assert (await nurse.receive()).name == "message"
+        nurse.send(f"<message to='{juliet.jid}' type='headline'/>")
+        assert (await juliet.receive()).name == "message", "and nothing before it"
+        go_on.set()
+        assert (await juliet.receive()).name == "a"
+    kept = await server.server.store.map("roster").all("romeo@localhost")
+    assert "juliet@localhost" in kept
+
+
 async def test_an_account_with_a_name(server: TestServer) -> None:
     romeo = await server.client("romeo")
     done = await create(romeo, username="Juliet", roster_subscription="1")
@@ -220,6 +281,23 @@ async def test_nobody_invites_without_end(tmp_path: Path) -> None:
         await invite(await server.client("juliet"))
 
 
+async def test_each_user_has_a_bound_of_their_own(tmp_path: Path) -> None:
+    """Also of invitations that make no contacts, which don't say who made them; and at the same time."""
+    async with serve({"modules": {"invitations": {"invitations_per_user": 2}}}, data=tmp_path) as server:
+        romeo, juliet = await server.client("romeo"), await server.client("juliet")
+        for _ in range(2):
+            await Invitations(server.server.store, "localhost").create(Invitation(), now=0)
+            await create(romeo, roster_subscription="0")
+        assert (await create(romeo, roster_subscription="0")).notes[0].type == "error"
+        assert (await give(romeo, Command(INVITE))).notes[0].type == "error"
+        assert not (await create(juliet, roster_subscription="0")).notes
+    async with serve({}, data=tmp_path) as server:
+        kept = Invitations(server.server.store, "localhost")
+        made = [kept.create(Invitation(username="nurse", maker=str(n)), now=0, most=3) for n in range(5)]
+        results = await asyncio.gather(*made, return_exceptions=True)
+        assert sum(isinstance(result, str) for result in results) == 1, "a name is reserved once"
+
+
 async def test_who_may_invite(tmp_path: Path) -> None:
     settings = {
         "modules": {"invitations": {"users_may_invite": False, "landing_url": "https://localhost/#{token}"}},
@@ -241,8 +319,11 @@ async def test_who_may_invite(tmp_path: Path) -> None:
 
 async def test_a_closed_host_takes_no_tokens(tmp_path: Path) -> None:
     async with serve({"modules": {"registration": {"mode": "closed"}}}, data=tmp_path) as server:
-        link = await invite(await server.client("romeo"))
+        romeo = await server.client("romeo")
+        link = await invite(romeo)
         assert "ibr" not in link
+        with pytest.raises(StanzaError, match="item-not-found"):
+            await create(romeo)
         stream = await newcomer(server)
         assert not [one for one in stream.features.elements() if one.name == "register"]
         with pytest.raises(StanzaError):

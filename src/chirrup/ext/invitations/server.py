@@ -18,7 +18,7 @@ from chirrup.ext.commands.execution import Command, Execution, Failed, Outcome
 from chirrup.ext.commands.server import Commands
 from chirrup.ext.forms.declared import Questions, form, question
 from chirrup.ext.invitations import CREATE_ACCOUNT, IBR_TOKEN, INVITATION, INVITE
-from chirrup.ext.invitations.invitation import Invitation, Invitations
+from chirrup.ext.invitations.invitation import MOST_DAYS, Invitation, Invitations
 from chirrup.ext.invitations.payloads import Preauth
 from chirrup.ext.registration.server import Registration
 from chirrup.ext.roster.server import Rosters
@@ -31,7 +31,7 @@ _DAY = 86_400.0
 class InvitationsSettings(Settings):
     """Who may invite whom, and for how long."""
 
-    days: float = Field(default=7, gt=0)
+    days: float = Field(default=7, gt=0, le=MOST_DAYS)
     """Days after which an invitation has expired."""
     users_may_invite: bool = True
     """Whether every user may invite people to make an account here. Without, they invite contacts only."""
@@ -88,8 +88,9 @@ class Inviting(Module):
         self._registration.doorkeeper = self
         commands, administration = self.need(Commands), self.need(Administration)
         commands.add(Command(INVITE, "Invite somebody", self._invite, allowed=self._is_user))
-        allowed = self._is_user if self.settings.users_may_invite else administration.is_admin
-        commands.add(Command(CREATE_ACCOUNT, "Invite somebody to an account here", self._create, allowed=allowed))
+        if self._registration.takes_tokens:
+            allowed = self._is_user if self.settings.users_may_invite else administration.is_admin
+            commands.add(Command(CREATE_ACCOUNT, "Invite somebody to an account here", self._create, allowed=allowed))
 
     def _is_user(self, jid: JID) -> bool:
         return bool(jid.local) and jid.domain == self.host.jid.domain
@@ -102,14 +103,16 @@ class Inviting(Module):
     async def _invite(self, execution: Execution) -> Outcome:
         """A link for one more contact, who may make an account here where users may invite (XEP-0401 §5.1)."""
         may_register = self.settings.users_may_invite and self._registration.takes_tokens
-        return await self._make(Invitation(execution.requester.bare.text, may_register=may_register))
+        maker = execution.requester.bare.text
+        return await self._make(Invitation(maker, may_register=may_register, maker=maker))
 
     async def _create(self, execution: Execution) -> Outcome:
         """A link for one more account (XEP-0401 §5.4)."""
         asked = await execution.ask(NewAccount)
         username = await self._free(asked.username or "")
-        inviter = execution.requester.bare.text if asked.roster_subscription else ""
-        return await self._make(Invitation(inviter, username), register=True)
+        maker = execution.requester.bare.text
+        inviter = maker if asked.roster_subscription else ""
+        return await self._make(Invitation(inviter, username, maker=maker), register=True)
 
     async def _free(self, username: str) -> str:
         """The name, prepared. Failed where nobody can have it any more."""
@@ -148,9 +151,26 @@ class Inviting(Module):
             raise StanzaError("not-allowed", "you have an account already")
         self._registration.tried(request.peer)
         invitation = await self._invitations.find(request.payload.token, now=self.host.clock.time())
-        if invitation is None or not invitation.may_register or not self._registration.takes_tokens:
+        if (
+            invitation is None
+            or not invitation.may_register
+            or not self._registration.takes_tokens
+            or not await self._stands(invitation)
+        ):
             raise StanzaError("item-not-found", "the invitation is unknown, was used, or has expired")
         request.stream[Ticket] = Ticket(request.payload.token, invitation)
+
+    async def _stands(self, invitation: Invitation) -> bool:
+        """Whether its maker is still there, and not disabled."""
+        if not invitation.maker:
+            return True
+        known = await self.host.store.accounts.info(self.host.name, JID(invitation.maker).local)
+        return known is not None and not known.disabled
+
+    @hooks.account_removed()
+    async def withdraw(self, account: Account) -> None:
+        """Nobody becomes a contact of whoever comes to have the address next."""
+        await self._invitations.withdraw(account.jid.text)
 
     def invited(self, stream: dict[type, Any]) -> bool:
         """Whether a stream has shown a token."""
@@ -189,7 +209,7 @@ class Inviting(Module):
         """A subscription request with a token of the account's own is granted, and answered by one (XEP-0379 §3.5)."""
         if stanza.attrs.get("type") != "subscribe" or stanza.child(Preauth.NAME, Preauth.NS) is None:
             return False
-        self.host.server.spawn(self._requested(account, stanza, sender, origin))
+        origin.hold(self.host.server.spawn(self._requested(account, stanza, sender, origin)), stanza)
         return True
 
     async def _requested(self, account: Account, stanza: Element, sender: JID, origin: Origin) -> None:

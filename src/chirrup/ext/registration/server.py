@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from chirrup.core.sasl import ScramKeys
     from chirrup.server.host import Host
 
+TAKES_TOKENS: Final = ("invitation", "open")
+"""The modes in which those who were invited can register."""
 _WHOSE: Final = (Addressee.HOST, Addressee.OWN)
 _HOUR: Final = 3600.0
 _TRIES: Final = 10
@@ -106,7 +108,7 @@ class Registration(Module):
     @property
     def takes_tokens(self) -> bool:
         """Whether those who were invited can register."""
-        return self._mode in ("invitation", "open")
+        return self._mode in TAKES_TOKENS
 
     def tried(self, peer: str) -> None:
         """Count an attempt from there. StanzaError where there were too many."""
