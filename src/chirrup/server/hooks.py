@@ -132,7 +132,7 @@ presence_out: Final[Hook[[Session, Element], Verdict]] = Hook(
     "presence_out", "A client sends presence without an address: available or unavailable."
 )
 presence_directed: Final[Hook[[Session, Element, JID], Verdict]] = Hook(
-    "presence_directed", "A client sends presence to a JID: available, unavailable or an error."
+    "presence_directed", "A client sends presence to a JID: available, unavailable, a probe or an error."
 )
 subscription_out: Final[Hook[[Session, Element, JID], Verdict | Awaitable[None]]] = Hook(
     "subscription_out",

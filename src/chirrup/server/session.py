@@ -433,9 +433,6 @@ class Session:
                 undirected(self, stanza)
             return None
         hooks = self.host.hooks
-        if kind == "probe":  # servers do that for their clients, but it is no error (RFC 6121 §4.3)
-            stanza.attrs["from"] = self.jid.bare.text
-            return self.host.router.route(stanza, to, self.jid.bare, self)
         if kind in _SUBSCRIPTIONS:
             for subscribe in hooks.subscription_out:
                 dealt = subscribe(self, stanza, to.bare)
@@ -446,6 +443,9 @@ class Session:
         for directed in hooks.presence_directed:
             if directed(self, stanza, to):
                 return None
+        if kind == "probe":  # servers do that for their clients, but it is no error (RFC 6121 §4.3)
+            stanza.attrs["from"] = self.jid.bare.text
+            return self.host.router.route(stanza, to, self.jid.bare, self)
         return self.host.router.route(stanza, to, self.jid, self)
 
     def _iq(self, stanza: Element, to: JID | None) -> Awaitable[None] | None:

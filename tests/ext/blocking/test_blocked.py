@@ -39,6 +39,19 @@ def test_matching(item: str, jid: str, matches: bool) -> None:
     assert Blocked(JULIET, [JID(item)]).matches(JID(jid)) is matches
 
 
+def test_a_long_list_grows_and_shrinks_item_by_item() -> None:
+    """What one more item costs doesn't depend on how many there are."""
+    blocked = Blocked(JID("juliet@localhost"))
+    jids = [JID(f"somebody{number}@example.net") for number in range(100_000)]
+    for jid in jids:
+        blocked.add([jid])
+    assert len(blocked) == 100_000
+    assert blocked.matches(JID("somebody99999@example.net/x"))
+    for jid in jids:
+        blocked.discard([jid])
+    assert not blocked.matches(JID("somebody99999@example.net"))
+
+
 def test_the_list_grows_and_shrinks() -> None:
     blocked = Blocked(JULIET)
     assert not blocked

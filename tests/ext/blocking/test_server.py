@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -275,6 +276,7 @@ async def test_a_request_of_somebody_blocked_does_not_come_again() -> None:
         "<presence to='romeo@localhost/orchard'/>",
         "<presence to='romeo@localhost' type='subscribe'/>",
         "<presence to='romeo@localhost' type='unsubscribed'/>",
+        "<presence to='romeo@localhost' type='probe'/>",
         "<iq to='romeo@localhost/orchard' type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
         "<iq to='romeo@localhost' type='set' id='1'><ping xmlns='urn:xmpp:ping'/></iq>",
     ],
@@ -331,6 +333,54 @@ async def test_who_is_blocked_sees_the_account_go_and_come_back() -> None:
             assert ("romeo@localhost/orchard", "dnd") in [
                 (stanza.get("from"), stanza.child_text("show")) for stanza in await came(client)
             ]
+
+
+async def test_whose_presence_is_seen_is_seen_again() -> None:
+    """Also where they don't see the account's."""
+    async with serve() as server:
+        juliet = await server.client("juliet/balcony", presence=True)
+        romeo = await server.client("romeo/orchard", presence=True)
+        await subscribe(juliet, romeo)
+        await block(juliet, ROMEO)
+        romeo.send("<presence><show>dnd</show></presence>")
+        await romeo.settle()
+        await came(juliet)
+        await unblock(juliet)
+        shown = [stanza.child_text("show") for stanza in await came(juliet) if stanza.name == "presence"]
+        assert shown == ["dnd"]
+        assert not [stanza for stanza in await came(romeo) if stanza.get("from").startswith("juliet@localhost/")]
+
+
+async def test_who_is_blocked_and_loses_the_subscription_learns_nothing_of_sessions(chirrup_server: Any) -> None:
+    async with chirrup_server() as server:
+        juliet, romeo = await friends(server)
+        await block(juliet, ROMEO)
+        await came(romeo)
+        juliet.send(
+            "<iq type='set' id='r'><query xmlns='jabber:iq:roster'><item jid='romeo@localhost' "
+            "subscription='remove'/></query></iq>"
+        )
+        await juliet.settle()
+        assert [stanza.get("from") for stanza in await came(romeo) if stanza.name == "presence"] == []
+        roster = await romeo.ask(Element("iq", CLIENT, Element("query", "jabber:iq:roster"), type="get"))
+        assert "subscription='none'" in str(roster)
+
+
+async def test_a_request_to_somebody_blocked_elsewhere_is_not_sent_again(chirrup_server: Any, remote: Any) -> None:
+    async with chirrup_server() as server:
+        other = remote(server, "example.net")
+        juliet = await server.client("juliet/balcony", presence=True)
+        juliet.send("<presence type='subscribe' to='romeo@example.net'/>")
+        await juliet.settle()
+        assert other.take() == [("subscribe", "juliet@localhost", "romeo@example.net")]
+        await block(juliet, "example.net")
+        juliet.send("<presence type='unavailable'/><presence/>")
+        await juliet.settle()
+        assert other.take() == []
+        await unblock(juliet)
+        juliet.send("<presence type='unavailable'/><presence/>")
+        await juliet.settle()
+        assert other.take() == [("subscribe", "juliet@localhost", "romeo@example.net")]
 
 
 async def test_strangers_hear_nothing_of_being_blocked() -> None:

@@ -17,9 +17,10 @@ class Blocked:
 
     def __init__(self, owner: JID, jids: Iterable[JID] = ()) -> None:
         self._owner = owner
-        self.jids: dict[JID, None] = dict.fromkeys(jids)
+        self.jids: dict[JID, None] = {}
         """The list, in the order in which it grew."""
-        self._texts: frozenset[str] = frozenset(jid.text for jid in self.jids)
+        self._texts: set[str] = set()
+        self.add(jids)
 
     def __len__(self) -> int:
         return len(self.jids)
@@ -32,10 +33,11 @@ class Blocked:
         return False
 
     def add(self, jids: Iterable[JID]) -> None:
-        self.jids.update(dict.fromkeys(jids))
-        self._texts = frozenset(jid.text for jid in self.jids)
+        for jid in jids:
+            self.jids[jid] = None
+            self._texts.add(jid.text)
 
     def discard(self, jids: Iterable[JID]) -> None:
         for jid in jids:
             self.jids.pop(jid, None)
-        self._texts = frozenset(jid.text for jid in self.jids)
+            self._texts.discard(jid.text)

@@ -25,6 +25,8 @@ from chirrup.server import hooks
 from chirrup.server.module import Account, Addressee, Module, Request, Session, Settings, Xep, iq_get, iq_set
 
 _DAY: Final = 86_400.0
+_LONGEST_REASON: Final = 200
+"""Characters of a report's reason, which is a URN, that are told."""
 
 
 def _address(text: str) -> str:
@@ -91,12 +93,12 @@ class Blocking(Module):
             raise StanzaError("bad-request", "there is nothing to block")
         jids = dict.fromkeys(item.jid for item in items)
         known = account.find(Blocked) or Blocked(account.jid)
-        if len(known.jids.keys() | jids.keys()) > self.settings.max_blocked:
+        if len(known) + sum(jid not in known.jids for jid in jids) > self.settings.max_blocked:
             raise StanzaError("resource-constraint", f"{self.settings.max_blocked} addresses can be blocked at most")
         await self._map.set_many(account.jid.text, dict.fromkeys((jid.text for jid in jids), ""))
         blocked = account.find(Blocked) or Blocked(account.jid)
         new = [jid for jid in jids if jid not in blocked.jids]
-        seen = _seen_by(account, new, blocked)
+        seen = [jid for jid in _contacts_in(account, new, blocked) if account.get(Roster).shares_with(jid)]
         blocked.add(jids)
         self._take(account, blocked)
         self._push(account, Block(tuple(map(Item, jids))))
@@ -120,7 +122,7 @@ class Blocking(Module):
             blocked.discard(gone)
             self._take(account, blocked)
             self._push(account, Unblock(tuple(map(Item, jids))))
-            self._meet(account, _seen_by(account, gone, blocked))
+            self._meet(account, _contacts_in(account, gone, blocked))
 
     def _take(self, account: Account, blocked: Blocked) -> None:
         account.put(blocked)
@@ -146,16 +148,17 @@ class Blocking(Module):
                 self.host.send(Element("presence", CLIENT, type="unavailable", from_=session.jid, to=jid))
                 directed.discard(jid)
 
-    def _meet(self, account: Account, seen: Iterable[JID]) -> None:
-        """Show the account's presence again to those who may see it (§3.4), and ask for theirs."""
+    def _meet(self, account: Account, contacts: Iterable[JID]) -> None:
+        """Show the account's presence again to those who may see it (§3.4), and ask for that of those it may see."""
         if not account.available:
             return
         roster = account.get(Roster)
-        for jid in seen:
-            for session in account.available:
+        for jid in contacts:
+            state = roster.get(jid.bare).state
+            for session in account.available if state.shares else ():
                 if session.presence is not None:
                     self.host.send(session.presence.copy().set("to", jid))
-            if roster.get(jid.bare).state.receives:
+            if state.receives:
                 self.host.send(
                     Element("presence", CLIENT, type="probe", from_=account.jid, to=jid, id=secrets.token_urlsafe(9))
                 )
@@ -193,13 +196,14 @@ class Blocking(Module):
         if len(times) >= self.settings.max_reports:
             return
         times.append(now)
-        self.host.log.info("an address was reported", reporter=account.jid.text, address=jid.text, reason=report.reason)
+        reason = report.reason[:_LONGEST_REASON]
+        self.host.log.info("an address was reported", reporter=account.jid.text, address=jid.text, reason=reason)
         element = report.to_element()
         for handler in self.host.hooks.address_reported:
             handler(account, jid, element)
         for address in self.settings.report_to:
             said = [text.text.strip() for text in report.texts]
-            words = "\n".join([f"{account.jid} reports {jid}: {report.reason}", *said])
+            words = "\n".join([f"{account.jid} reports {jid}: {reason}", *said])
             body = Element("body", CLIENT, words)
             item = Item(jid, report).to_element()
             self.host.send(
@@ -216,12 +220,14 @@ def _refuse(account: Account, to: JID) -> None:
         raise StanzaError("not-acceptable", "you have blocked this address", type="cancel", app=f"{{{ERRORS}}}blocked")
 
 
-def _seen_by(account: Account, jids: Iterable[JID], blocked: Blocked) -> list[JID]:
-    """Who sees the account's presence by a subscription, is meant by one of these items, and isn't blocked."""
-    subscribers = {contact.jid: None for contact in account.get(Roster).contacts if contact.state.shares}
+def _contacts_in(account: Account, jids: Iterable[JID], blocked: Blocked) -> list[JID]:
+    """Who sees the account's presence or shows it theirs by a subscription, is meant by one of these items, and isn't
+    blocked."""
+    contacts = account.get(Roster).contacts
+    subscribed = {contact.jid: None for contact in contacts if contact.state.shares or contact.state.receives}
     meant = Blocked(account.jid, jids)
-    full = [jid for jid in meant.jids if jid.resource and jid.bare in subscribers]
-    return [jid for jid in (*filter(meant.matches, subscribers), *full) if not blocked.matches(jid)]
+    full = [jid for jid in meant.jids if jid.resource and jid.bare in subscribed]
+    return [jid for jid in (*filter(meant.matches, subscribed), *full) if not blocked.matches(jid)]
 
 
 def _account(request: Request[Any]) -> Account:

@@ -169,7 +169,10 @@ class Presence(Module):
 
     @hooks.subscription_changed()
     def subscription_changed(self, account: Account, contact: JID, was: str, now: str) -> None:
-        """Show a new subscriber the account's presence (§3.1.5); to one who is none any more, it goes (§3.2.2)."""
+        """Show a new subscriber the account's presence (§3.1.5); to one who is none any more, it goes (§3.2.2), but to
+        one who is blocked it has gone before."""
+        if account.refuses is not None and account.refuses(contact):
+            return
         if now in ("from", "both"):
             if was == now or was not in ("from", "both"):
                 for session in account.available:

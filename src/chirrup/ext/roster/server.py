@@ -121,13 +121,15 @@ class Rosters(Module):
         way, and are sent again (§3.1.2)."""
         account = session.account
         roster = account.get(Roster)
+        refuses = account.refuses or (lambda jid: False)
         for contact in roster.requests:
-            if account.refuses is None or not account.refuses(contact.jid):
+            if not refuses(contact.jid):
                 session.write(contact.request.encode())
         if len(account.available) > 1:
             return
         for contact in roster.contacts:
-            if contact.state.pending_out and contact.jid.domain != self.host.jid.domain:
+            elsewhere = contact.jid.domain != self.host.jid.domain
+            if contact.state.pending_out and elsewhere and not refuses(contact.jid):
                 self.host.send(_presence("subscribe", account.jid, contact.jid, secrets.token_urlsafe(9)))
 
     # -- what clients ask for
