@@ -10,7 +10,7 @@ import pytest
 from chirrup import __version__
 from chirrup.core.accelerator import FORM
 
-SLOW_TO_IMPORT = ("sqlalchemy", "alembic", "structlog", "cryptography", "uvloop", "rich.table")
+SLOW_TO_IMPORT = ("sqlalchemy", "alembic", "cryptography", "uvloop", "rich.table")
 
 
 def test_version(chirrup: Any) -> None:
@@ -24,6 +24,16 @@ def test_a_command_imports_only_what_it_needs() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_server_starts_without_what_only_commands_and_migrations_need() -> None:
+    program = (
+        "import sys, chirrup.cli.serve\nfrom chirrup.server.modules import DEFAULT, find\n"
+        "for name in DEFAULT: find(name, None)\n"
+        "print([name for name in ('typer', 'rich', 'alembic', 'psycopg') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
 
 
 def test_a_wrong_command_line(chirrup: Any) -> None:

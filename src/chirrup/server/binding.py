@@ -12,10 +12,9 @@ from chirrup.server.resume import away_since
 from chirrup.server.session import Session
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.server.account import Account
     from chirrup.server.host import Host
+    from chirrup.server.logs import Logger
     from chirrup.server.session import Wire
 
 
@@ -25,7 +24,7 @@ async def bind(
     resource: str | None,
     wire: Wire,
     *,
-    log: BoundLogger,
+    log: Logger,
     secure: bool,
     lang: str = "",
     data: Iterable[object] = (),

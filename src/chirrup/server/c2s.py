@@ -21,10 +21,9 @@ from chirrup.server.session import Session
 from chirrup.server.wire_log import wire_log
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.server.app import Server
     from chirrup.server.listen import Listeners
+    from chirrup.server.logs import Logger
 
 _READ_COST: Final = 64
 """Octets that a read counts for besides what it brought: who sends single octets makes the most work of each."""
@@ -42,7 +41,7 @@ class ClientConnection(Connection):
         "gone", "log", "parser", "server", "session", "stream_id",
     )  # fmt: skip
 
-    log: BoundLogger
+    log: Logger
     parser: StreamParser
     _shelf: Shelf
 

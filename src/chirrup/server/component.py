@@ -24,10 +24,9 @@ from chirrup.server.router import bounce, reason_of
 from chirrup.server.wire_log import wire_log
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.server.app import Server
     from chirrup.server.config import ComponentConfig
+    from chirrup.server.logs import Logger
     from chirrup.server.session import Origin
 
 _MAX_WAITING: Final = 1_000
@@ -114,7 +113,7 @@ class ComponentConnection(Connection):
         "server",
     )  # fmt: skip
 
-    log: BoundLogger
+    log: Logger
 
     def __init__(self, server: Server, components: dict[str, Component], open_: set[ComponentConnection]) -> None:
         limits = server.config.limits

@@ -24,10 +24,9 @@ from chirrup.server.binding import bind
 from chirrup.server.resume import NotResumable, attach
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.server.c2s import ClientConnection
     from chirrup.server.host import Host
+    from chirrup.server.logs import Logger
     from chirrup.server.session import Session
 
 _MADE_UP: Final = 9
@@ -57,7 +56,7 @@ class Establishing:
         self._lang = lang
         identity = request.identity.account
         self._account = identity or JID.of(secrets.token_hex(8), host.jid.domain)  # a guest (XEP-0175)
-        self._log: BoundLogger = connection.log
+        self._log: Logger = connection.log
 
     async def run(self) -> Established:
         """Raises the SASLError that the log-in fails with, or the StreamError that ends the stream. Nothing is awaited

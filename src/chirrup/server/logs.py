@@ -1,4 +1,4 @@
-"""Log lines: structlog's bound values over the standard library's logging.
+"""Log lines: values that are bound to a logger, over the standard library's logging.
 
 Loggers come from `get_logger` and `stream_log`; without `configure` they behave as any library's, and their lines go
 where the program that embeds the server sends them. `chirrup serve` calls `configure`.
@@ -12,14 +12,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from logging.handlers import SysLogHandler, WatchedFileHandler
 from pathlib import Path
 from typing import Any, Final, Literal, TextIO, cast
-
-import structlog
-from structlog.typing import EventDict, ProcessorReturnValue
 
 from chirrup.core.errors import ConfigError
 from chirrup.core.xml import Element
@@ -36,19 +33,50 @@ _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31;1",
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
-def get_logger(name: str, **values: object) -> structlog.stdlib.BoundLogger:
-    """A logger whose lines carry these values; it doesn't depend on structlog's own global configuration."""
-    logger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=(structlog.stdlib.filter_by_level, structlog.contextvars.merge_contextvars, _to_record),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        context_class=dict,
-        cache_logger_on_first_use=True,
-    )
-    return cast("structlog.stdlib.BoundLogger", logger.bind(**values))
+class Logger:
+    """A logger with values that each of its lines carries. A line is an event, in words that are always the same, and
+    the values that make it this one."""
+
+    __slots__ = ("_logger", "_values")
+
+    def __init__(self, logger: logging.Logger, values: Mapping[str, object]) -> None:
+        self._logger = logger
+        self._values = values
+
+    def bind(self, **values: object) -> Logger:
+        """A logger with these values too."""
+        return Logger(self._logger, {**self._values, **values})
+
+    def debug(self, event: str, **values: object) -> None:
+        self._write(logging.DEBUG, event, values)
+
+    def info(self, event: str, **values: object) -> None:
+        self._write(logging.INFO, event, values)
+
+    def warning(self, event: str, *, exc_info: BaseException | bool | None = None, **values: object) -> None:
+        self._write(logging.WARNING, event, values, exc_info)
+
+    def error(self, event: str, *, exc_info: BaseException | bool | None = None, **values: object) -> None:
+        self._write(logging.ERROR, event, values, exc_info)
+
+    def exception(self, event: str, **values: object) -> None:
+        """An error, with the traceback of the exception that is being handled."""
+        self._write(logging.ERROR, event, values, True)
+
+    def _write(
+        self, level: int, event: str, values: Mapping[str, object], exc_info: BaseException | bool | None = None
+    ) -> None:
+        if self._logger.isEnabledFor(level):
+            shown = _without_secrets({**self._values, **values})
+            self._logger.log(level, event, exc_info=exc_info, extra={"values": shown})
 
 
-def stream_log(stream_id: str, peer: str) -> structlog.stdlib.BoundLogger:
+def get_logger(name: str, **values: object) -> Logger:
+    """A logger whose lines carry these values."""
+    return Logger(logging.getLogger(name), values)
+
+
+def stream_log(stream_id: str, peer: str) -> Logger:
     """The logger of one stream: each of its lines names the stream and the peer's address."""
     return get_logger("chirrup.stream", stream=stream_id, peer=peer)
 
@@ -146,14 +174,7 @@ def _json(line: Mapping[str, Any]) -> str:
     return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def _to_record(_logger: object, _method: str, event: EventDict) -> ProcessorReturnValue:
-    """What `logging.Logger` is called with: bound values travel on the record, as `values`."""
-    message = event.pop("event")
-    options = {name: event.pop(name) for name in ("exc_info", "stack_info", "stacklevel") if name in event}
-    return (message,), {**options, "extra": {"values": _without_secrets(event)}}
-
-
-def _without_secrets(values: MutableMapping[str, Any]) -> dict[str, Any]:
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _MASK if name in _SECRETS else _short(value) for name, value in values.items()}
 
 

@@ -14,10 +14,9 @@ from chirrup.core.features.resume import Enabled
 from chirrup.core.jid import JID
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.net.clock import Timer
     from chirrup.server.host import Host
+    from chirrup.server.logs import Logger
     from chirrup.server.management import Managed
     from chirrup.server.session import Session, Wire
 
@@ -161,7 +160,7 @@ def detach(session: Session) -> None:
     session.tell(host.hooks.session_detached)
 
 
-def attach(session: Session, wire: Wire, h: int, log: BoundLogger, *, secure: bool) -> None:
+def attach(session: Session, wire: Wire, h: int, log: Logger, *, secure: bool) -> None:
     """The client is back, on another connection, on which `<resumed/>` has been written."""
     managed, absent = session.management, session.wire
     assert managed is not None

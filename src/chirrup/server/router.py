@@ -11,8 +11,7 @@ from chirrup.core.stanza import error_reply, may_bounce
 from chirrup.core.xml import Element
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
+    from chirrup.server.logs import Logger
     from chirrup.server.session import Origin
 
 
@@ -55,7 +54,7 @@ def bounce(stanza: Element, origin: Origin, error: StanzaError) -> None:
         origin.answer(error_reply(stanza, error))
 
 
-def reason_of(error: Exception, log: BoundLogger) -> StanzaError:
+def reason_of(error: Exception, log: Logger) -> StanzaError:
     """What the sender of a stanza is told of the exception that ended its processing. What isn't the sender's fault is
     logged."""
     match error:

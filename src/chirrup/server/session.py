@@ -26,10 +26,9 @@ from chirrup.server.resume import Absent, detach
 from chirrup.server.router import bounce, reason_of
 
 if TYPE_CHECKING:
-    from structlog.stdlib import BoundLogger
-
     from chirrup.server.account import Account
     from chirrup.server.host import Host
+    from chirrup.server.logs import Logger
 
 _SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 _MAX_WAITING: Final = 64
@@ -93,9 +92,7 @@ class Session:
         "write",
     )  # fmt: skip
 
-    def __init__(
-        self, account: Account, jid: JID, wire: Wire, *, log: BoundLogger, secure: bool, lang: str = ""
-    ) -> None:
+    def __init__(self, account: Account, jid: JID, wire: Wire, *, log: Logger, secure: bool, lang: str = "") -> None:
         self.account = account
         self.host: Host = account.host
         self.jid = jid

@@ -9,9 +9,7 @@ import logging
 import re
 from typing import Final
 
-from structlog.stdlib import BoundLogger
-
-from chirrup.server.logs import WIRE, get_logger
+from chirrup.server.logs import WIRE, Logger, get_logger
 
 _MASKED: Final = (
     b"auth|response|challenge|success|initial-response|additional-data|continue|task-data"
@@ -24,7 +22,7 @@ _LONGEST_TAG: Final = 4096
 class WireLog:
     """Writes one stream's octets, each direction with its own masking, whatever pieces they come in."""
 
-    def __init__(self, log: BoundLogger) -> None:
+    def __init__(self, log: Logger) -> None:
         self._log = log
         self._received = _Masker()
         self._sent = _Masker()
