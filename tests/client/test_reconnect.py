@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from tests.plugins.liar import BIND, Liar, Peer
 
 from chirrup import Client, ConnectionState, Message, NetworkError, StreamError
 from chirrup.client import backoff
 from chirrup.client.feature import Feature
+from chirrup.client.management import MOST
 from chirrup.client.states import StateChange
+from chirrup.core.errors import DeadlineError
 from chirrup.core.xml import Element
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.roster.client import Roster
@@ -382,3 +386,47 @@ async def test_the_server_acknowledges_and_is_acknowledged(liar: Liar) -> None:
     change = await until(client, ConnectionState.OFFLINE)
     assert isinstance(change.reason, StreamError)
     assert change.reason.condition == "undefined-condition"
+
+
+async def test_too_much_that_nobody_acknowledges_waits(liar: Liar) -> None:
+    """What is sent is kept until then, also over a cut; who sends more waits, and goes on behind it."""
+
+    async def forget(peer: Peer) -> None:
+        await peer.log_in(f"<sm xmlns='{SM}'/>")
+        await peer.read()
+        peer.send(f"<enabled xmlns='{SM}' id='s' resume='true'/>")
+        await peer.go.wait()
+        peer.drop()
+
+    async def remember(peer: Peer) -> None:
+        await peer.authenticate()
+        peer.features(f"<sm xmlns='{SM}'/>")
+        assert (await peer.read()).get("previd") == "s"
+        peer.send(f"<resumed xmlns='{SM}' previd='s' h='1'/>")
+        await again(peer, range(1, MOST))
+        peer.send(f"<a xmlns='{SM}' h='{MOST}'/>")
+        await again(peer, [MOST])
+        await peer.end()
+
+    async def again(peer: Peer, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            while (element := await peer.read()).name != "message":
+                assert element.name == "r"
+            assert element.child_text("body") == str(number)
+
+    client = liar.client(forget, remember, reconnect=True)
+    await client.connect()
+    for number in range(MOST):
+        await client.send(Message("bob@localhost", str(number)))
+    waits = liar.clock.waits
+    given_up = asyncio.create_task(client.send(Message("bob@localhost", "given up")))
+    await liar.clock.wait_begun(waits)
+    liar.clock.advance(client.timeout)
+    with pytest.raises(DeadlineError, match="waiting for room to send"):
+        await given_up
+    last = asyncio.create_task(client.send(Message("bob@localhost", str(MOST))))
+    liar.go.set()
+    await pass_time(liar.clock, client)
+    async with asyncio.timeout(TIMEOUT):
+        await last
+    await client.close()
