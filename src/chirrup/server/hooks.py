@@ -128,6 +128,11 @@ message_out: Final[Hook[[Session, Element, JID], Verdict]] = Hook("message_out",
 message_refused: Final[Hook[[Session, Element], None]] = Hook(
     "message_refused", "A message that a client has sent is answered by this server itself: the error."
 )
+message_in_name: Final[Hook[[Account, Element, JID, Origin], None]] = Hook(
+    "message_in_name",
+    "A message to a JID is sent in an account's name by none of its clients, but by somebody who may (XEP-0356), who "
+    "is told where it can't be stored.",
+)
 presence_out: Final[Hook[[Session, Element], Verdict]] = Hook(
     "presence_out", "A client sends presence without an address: available or unavailable."
 )

@@ -162,6 +162,56 @@ async def test_a_message_goes_out_in_an_accounts_name(with_components: Callable[
         assert await component.settle() == []
 
 
+async def test_what_is_sent_in_an_accounts_name_is_in_its_archive_and_with_its_clients(
+    with_components: Callable[..., Any],
+) -> None:
+    """§5.3: as if the account had sent it."""
+    forged = "<stanza-id xmlns='urn:xmpp:sid:0' by='juliet@localhost' id='forged'/>"
+    async with with_components(granting(message="outgoing"), HERE) as they:
+        juliet, chamber = [await they.server.client(f"juliet@localhost/{name}") for name in ("balcony", "chamber")]
+        romeo = await they.server.client("romeo", presence=True)
+        juliet.send("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+        await juliet.settle()
+        juliet.received.clear()
+        component = await ready(they)
+        component.send(message(from_juliet().replace("</message>", f"{forged}</message>")))
+        carbon = await juliet.receive()
+        sent = carbon.child("sent", "urn:xmpp:carbons:2")
+        assert (carbon.get("from"), sent is not None) == ("juliet@localhost", True)
+        copied = sent.first.first
+        ids = [one.get("id") for one in copied.elements("stanza-id", "urn:xmpp:sid:0")]
+        assert (copied.get("to"), copied.child_text("body")) == ("romeo@localhost", "I am annoyed")
+        came = await romeo.receive()
+        assert [one.get("by") for one in came.elements("stanza-id", "urn:xmpp:sid:0")] == ["romeo@localhost"]
+        juliet.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+        found = (await juliet.receive()).child("result", "urn:xmpp:mam:2")
+        assert [found.get("id")] == ids
+        assert found.first.child("message", CLIENT).child("stanza-id", "urn:xmpp:sid:0") is None
+        await juliet.settle()
+        juliet.received.clear()
+        component.send(message(from_juliet("juliet@localhost")))
+        await component.settle()
+        await chamber.settle()
+        juliet.send("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+        while (end := await juliet.receive()).name != "iq":
+            pass
+        assert end.first.first.child_text("count") == "2", "what it sends itself is there once"
+        assert not chamber.received
+
+
+async def test_a_component_is_told_what_could_not_be_kept_of_its_message(
+    with_components: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with with_components(granting(message="outgoing"), HERE) as they:
+        await they.server.add_account("juliet")
+        await they.server.add_account("romeo")
+        component = await ready(they)
+        monkeypatch.setattr("chirrup.store.queue.LIMIT", 0)
+        answer = await component.ask(message(from_juliet()))
+        assert (answer.get("from"), answer.get("id")) == ("localhost", "notif1")
+        assert condition(answer) == "internal-server-error"
+
+
 @pytest.mark.parametrize(
     ("inner", "expected"),
     [

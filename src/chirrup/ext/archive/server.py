@@ -85,6 +85,7 @@ class Archive(Module):
         self._offline = self.host.find_module(Offline)
         self._preferences = self.host.store.value("archive_preferences")
         self._unasked = Wishes(self.settings.default)
+        self._judged: Element | None = None  # what was sent last that is for archives: it need not be asked again
         self._indexes = Indexes(self.host)
         self._page_octets = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
         settings = self.settings
@@ -106,15 +107,23 @@ class Archive(Module):
 
     @hooks.message_out(after=["blocking", "stanza_ids"])
     def sent(self, session: Session, stanza: Element, to: JID) -> bool:
-        account = session.account
-        # What goes to the account itself is archived as it arrives there.
-        if is_archived(stanza) and to.bare != account.jid and account.get(Wishes).allow(account, to):
-            self._archive(account, stanza, to, session)
+        self._sent(session.account, stanza, to, session)
         return False
+
+    @hooks.message_in_name(after=["stanza_ids"])
+    def sent_in_name(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+        self._sent(account, stanza, to, origin)
+
+    def _sent(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+        if is_archived(stanza):
+            self._judged = stanza
+            # What goes to the account itself is archived as it arrives there.
+            if to.bare != account.jid and account.get(Wishes).allow(account, to):
+                self._archive(account, stanza, to, origin)
 
     @hooks.message_archiving()
     def arrived(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
-        if not is_archived(stanza):
+        if stanza is not self._judged and not is_archived(stanza):
             return
         sender = JID.parse(stanza.attrs["from"])
         if account.get(Wishes).allow(account, sender):

@@ -86,12 +86,20 @@ class Carbons(Module):
 
     @hooks.message_out(after=["blocking", "archive"])
     def sent(self, session: Session, stanza: Element, to: JID) -> bool:
-        account = session.account
-        if len(account.sessions) > 1 and to.bare != account.jid:  # what goes to the account itself is received there
-            others = [other for other in account.sessions.values() if other is not session and Enabled in other.data]
-            if others:
-                _copy("sent", account, self._with_id(account, stanza), to.bare.text, others)
+        if len(session.account.sessions) > 1:
+            self._copy_sent(session.account, stanza, to, session)
         return False
+
+    @hooks.message_in_name(after=["archive"])
+    def sent_in_name(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+        self._copy_sent(account, stanza, to, None)
+
+    def _copy_sent(self, account: Account, stanza: Element, to: JID, sender: Session | None) -> None:
+        if to.bare == account.jid:  # it is received there
+            return
+        others = [other for other in account.sessions.values() if other is not sender and Enabled in other.data]
+        if others:
+            _copy("sent", account, self._with_id(account, stanza), to.bare.text, others)
 
     def _with_id(self, account: Account, stanza: Element) -> Element:
         """The message with its id in the account's own archive, which nobody else is told (XEP-0313 §3.4)."""

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from chirrup.core.errors import AddressError, ConfigError, PayloadError, StanzaError
 from chirrup.core.jid import JID
@@ -110,20 +110,24 @@ class Privileges(Module):
         if not source.local:
             self.host.send(message)
             return True
+        asker = _Asker(origin, stanza)
         account = self.host.accounts.get(source.local)
         if account is None:
-            return self._send_later(message, source, to)
-        self._send(account, message, to)
+            return self._send_later(message, source, to, asker)
+        self._send(account, message, to, asker)
         return True
 
-    async def _send_later(self, message: Element, source: JID, to: JID) -> None:
+    async def _send_later(self, message: Element, source: JID, to: JID, asker: Origin) -> None:
         account = await self.host.load(source.local)
         if account is None:
             raise StanzaError("forbidden", f"{self.host.name} has no account {source}")
-        self._send(account, message, to)
+        self._send(account, message, to, asker)
 
-    def _send(self, account: Account, message: Element, to: JID) -> None:
+    def _send(self, account: Account, message: Element, to: JID, asker: Origin) -> None:
+        """It is the account's message as if a client had sent it: in its archive, and with its clients."""
         _check_blocked(account, to)
+        for handler in self.host.hooks.message_in_name:
+            handler(account, message, to, asker)
         self.host.send(message)
 
     # -- IQs
@@ -242,6 +246,20 @@ class Privileges(Module):
         account = await self.host.load(to.local)
         if account is not None and not (account.refuses is not None and account.refuses(sender)):
             self._presences.arrived(account, stanza, sender)
+
+
+class _Asker:
+    """The component that has a message sent: what is the matter with that is told of its own stanza."""
+
+    def __init__(self, origin: Origin, stanza: Element) -> None:
+        self._origin = origin
+        self._stanza = stanza
+
+    def answer(self, stanza: Element) -> None:
+        self._origin.answer(stanza)
+
+    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
+        self._origin.hold(stored, self._stanza)
 
 
 def _permissions(grant: Grant) -> Iterator[Permission]:

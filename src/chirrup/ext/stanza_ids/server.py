@@ -22,6 +22,10 @@ class StanzaIds(Module):
         strip_ids_by(stanza, self.host.name)
         return False
 
+    @hooks.message_in_name(before=["archive", "carbons"])
+    def strip_sent_in_name(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+        strip_ids_by(stanza, self.host.name)
+
     @hooks.message_in(before=["archive", "carbons", "offline"])
     def strip_received(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
         # A client of this host's own was looked at when it sent this; what is delivered again has ids that are true.
