@@ -222,6 +222,14 @@ async def test_owners_by_page(store: Store) -> None:
     assert await store.messages.owners(after=BOB) == [CAROL]
 
 
+async def test_whose_archives_have_old_messages(store: Store) -> None:
+    old = await add(store, "old")
+    await add(store, "only waits", owner=BOB, archived=False, waiting=True)
+    new = await add(store, "new", owner=CAROL)
+    assert await store.messages.aged([ALICE, BOB, CAROL], new) == [ALICE]
+    assert await store.messages.aged([ALICE, BOB, CAROL], old) == []
+
+
 async def index(store: Store, owner: str = ALICE) -> None:
     while not await store.messages.index(owner):
         pass

@@ -171,6 +171,11 @@ class MessageRows:
             found.append(owner)
         return found
 
+    def aged(self, owners: Iterable[str], before: int) -> list[str]:
+        values = {"archived": True, "before": before, "limit": 1}
+        old = _statement(_OLD)
+        return [owner for owner in owners if self._connection.execute(old, {"owner": owner, **values}).first()]
+
     def delivered(self, owner: str, ids: Iterable[int]) -> int:
         numbers = iter(ids)
         count = 0
@@ -308,6 +313,10 @@ class Messages:
     def owners(self, *, after: str = "", limit: int = 1000) -> Awaitable[list[str]]:
         """A page of those who have messages, by code point."""
         return self._store.read(lambda connection: MessageRows(connection).owners(after=after, limit=limit))
+
+    def aged(self, owners: Sequence[str], before: int) -> Awaitable[list[str]]:
+        """Those of them whose archives have messages with ids less than `before`."""
+        return self._store.read(lambda connection: MessageRows(connection).aged(owners, before))
 
     def delivered(self, owner: str, ids: Iterable[int]) -> asyncio.Future[int]:
         """These don't wait any more: forget those that aren't archived. How many did wait."""

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from chirrup.core.errors import StoreError
 from chirrup.ext.archive.retention import AGE_INTERVAL, INTERVAL
+from chirrup.ext.rsm.payloads import Set
+from chirrup.store.messages import MessageRows
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 DAY = 86_400.0
@@ -72,3 +78,51 @@ async def test_what_waits_is_delivered_though_it_is_old(query: Ask) -> None:
             pass
         assert stanza.child_text("body") == "still"
         assert (await query(juliet)).texts == []
+
+
+async def test_one_that_grows_a_little_between_restarts_is_looked_at_too(
+    tmp_path: Path, query: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server that is started often would never see that it has become too large."""
+    settings = {"modules": {"archive": {"max_megabytes": 0.005}}}
+    lengths = []
+    for before_the_start in (0.0, 0.99):
+        monkeypatch.setattr("chirrup.ext.archive.retention.random", lambda grown=before_the_start: grown)
+        clock = FakeClock()
+        async with serve(settings, data=tmp_path, clock=clock) as server:
+            romeo = await server.client("romeo")
+            messages = server.server.store.messages
+            for _ in range(10):
+                value = f"<message>{'x' * 500}</message>"
+                messages.add(("romeo@localhost", messages.next_id(0), "a@b", "", value, True, False))
+            romeo.send("<message to='a@b.example' type='chat'><body>few</body></message>")
+            await romeo.settle()
+            await tidy(server, clock)
+            lengths.append((await query(romeo, Set(max=0))).fin.set.count)
+    assert lengths == [11, 8]
+
+
+async def test_what_could_not_be_shortened_is_tried_again(query: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    async with serve({"modules": {"archive": {"max_megabytes": 0.005, "days": 1}}}, clock=clock) as server:
+        romeo = await server.client("romeo")
+        await server.add_account("juliet")
+        for number in range(10):
+            await say(romeo, f"{number}{'x' * 700}")
+        with monkeypatch.context() as broken:
+            broken.setattr(MessageRows, "excess", _refuse)
+            await tidy(server, clock)
+        assert len((await query(romeo)).texts) == 10
+        await tidy(server, clock)
+        assert len((await query(romeo)).texts) == 5
+        clock.advance(2 * DAY)
+        with monkeypatch.context() as broken:
+            broken.setattr(MessageRows, "aged", _refuse)
+            await tidy(server, clock)
+        assert len((await query(romeo)).texts) == 5
+        await tidy(server, clock)
+        assert (await query(romeo)).texts == []
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise StoreError("not now")

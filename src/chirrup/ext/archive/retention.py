@@ -6,6 +6,7 @@ Deletion runs in the background, some hundred messages at a time, so that nobody
 from __future__ import annotations
 
 import asyncio
+from random import random
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StoreError
@@ -31,7 +32,7 @@ class Retention:
         self._messages = host.store.messages
         self._seconds = seconds
         self._octets = octets
-        self._grown: dict[str, int] = {}
+        self._grown: dict[str, float] = {}
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         self._aged = 0.0
@@ -50,7 +51,9 @@ class Retention:
     def note(self, owner: str, octets: int) -> None:
         """An archive has got so much more: called for each message."""
         if self._octets:
-            self._grown[owner] = self._grown.get(owner, 0) + octets
+            grown = self._grown.get(owner)
+            # By how much it has grown before the server started nobody knows: by anything below a step.
+            self._grown[owner] = octets + (random() * self._octets / _STEP if grown is None else grown)
 
     def _look(self) -> None:
         self._timer = self._host.clock.call_later(INTERVAL, self._look)
@@ -63,13 +66,13 @@ class Retention:
 
     async def _tidy(self) -> None:
         try:
-            for owner in [owner for owner, grown in self._grown.items() if grown * _STEP >= self._octets]:
-                del self._grown[owner]
+            for owner, grown in [item for item in self._grown.items() if item[1] * _STEP >= self._octets]:
                 await self._shorten(owner)
+                self._grown[owner] -= grown
             now = self._host.clock.time()
             if self._seconds and now - self._aged >= AGE_INTERVAL:
-                self._aged = now
                 await self._forget_older_than(now - self._seconds)
+                self._aged = now
         except StoreError as error:  # told by the store already, and tried again
             self._host.log.warning("archives could not be shortened", reason=str(error))
 
@@ -83,9 +86,10 @@ class Retention:
         before = int(moment * 1_000_000)
         owner, count = "", 0
         while owners := await self._messages.owners(after=owner, limit=100):
-            for owner in owners:
-                if owner.rpartition("@")[2] == self._host.name:
-                    count += await self._expire(owner, before)
+            own = [owner for owner in owners if owner.rpartition("@")[2] == self._host.name]
+            for aged in await self._messages.aged(own, before):
+                count += await self._expire(aged, before)
+            owner = owners[-1]
         if count:
             self._host.log.info("old messages were taken out of archives", messages=count)
 
