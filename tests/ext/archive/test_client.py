@@ -106,6 +106,7 @@ async def test_everything_from_either_end() -> None:
         assert await texts(after=ids[1], before=ids[5], newest_first=True) == ["4", "3", "2"]
         assert await texts(before=ids[2], newest_first=True) == ["1", "0"]
         assert await texts(ids=[ids[4], ids[0]]) == ["0", "4"]
+        assert await texts(ids=[]) == []
         assert await texts(text="word", with_="romeo@localhost", after=ids[4]) == ["5", "6"]
         assert await texts(with_="nobody@localhost") == []
         between = await archive.page(after=ids[0], before=ids[5], limit=2)

@@ -135,10 +135,12 @@ class Archive(Feature):
         return await self._page(Set(max=limit, after=after, before=before), {}, which, timeout)
 
     async def _page(self, page: Set, between: Mapping[str, str | None], which: Which, timeout: float | None) -> Page:
-        place, peer = which.get("at"), which.get("with_")
+        place, peer, ids = which.get("at"), which.get("with_"), which.get("ids")
+        if ids is not None and not ids:
+            return Page((), complete=True, count=0)
         at = JID.parse(place) if isinstance(place, str) else place
         extended: dict[str, Any] = {name: value for name, value in between.items() if value}
-        if ids := which.get("ids"):
+        if ids:
             extended["ids"] = tuple(ids)
         if extended and not await self._is_extended(at):
             raise StanzaError("feature-not-implemented", "this archive can't be asked for messages by their ids")

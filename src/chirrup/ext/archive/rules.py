@@ -6,6 +6,7 @@ from typing import Final
 
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext import hints
+from chirrup.ext.hints.payloads import Hint, hints_of
 
 _KEPT: Final = frozenset({"body", "subject"})
 _PART_OF_CONVERSATION: Final = frozenset(
@@ -31,6 +32,7 @@ _PART_OF_CONVERSATION: Final = frozenset(
     }
 )
 """What another device has to know of, though it may come without a body."""
+_STORE: Final = frozenset({Hint.STORE})
 _MUC_USER: Final = "http://jabber.org/protocol/muc#user"
 
 
@@ -38,7 +40,7 @@ def is_archived(message: Element) -> bool:
     """Whether a message is one for the archive, as far as preferences allow."""
     kind = message.attrs.get("type", "normal")
     if kind != "chat" and kind != "normal":
-        return False
+        return kind == "headline" and hints_of(message) == _STORE
     wanted = False
     for child in message.children:
         if child.__class__ is str:
