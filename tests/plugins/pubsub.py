@@ -23,12 +23,13 @@ NS = "http://jabber.org/protocol/pubsub"
 class People:
     """What the tests of publish-subscribe do over and over."""
 
+    NS = NS
+
     async def become_available(self, client: TestClient, *nodes: str) -> None:
         """Send presence whose capabilities say that the client wants to hear of these nodes, and answer what the server
         asks about that."""
-        features = [INFO, *(f"{node}+notify" for node in nodes)]
-        info = Info(None, (Identity("client", "pc", "Test"),), tuple(map(Feature, features)))
-        client.send(Element("presence", CLIENT, Caps("urn:test", verification_string(info), "sha-1").to_element()))
+        info = self.info(*nodes)
+        client.send(self.presence(*nodes))
         await client.settle()
         for stanza in list(client.received):
             if stanza.name == "iq" and stanza.get("type") == "get":
@@ -36,6 +37,17 @@ class People:
                 answer = Element("iq", CLIENT, info.to_element(), type="result", to=stanza.get("from"))
                 client.send(answer.set("id", stanza.get("id")))
         await client.settle()
+
+    def info(self, *nodes: str) -> Info:
+        """What a client can do that wants to hear of these nodes."""
+        features = [INFO, *(f"{node}+notify" for node in nodes)]
+        return Info(None, (Identity("client", "pc", "Test"),), tuple(map(Feature, features)))
+
+    def presence(self, *nodes: str) -> Element:
+        """Presence of such a client."""
+        return Element(
+            "presence", CLIENT, Caps("urn:test", verification_string(self.info(*nodes)), "sha-1").to_element()
+        )
 
     async def befriend(self, one: TestClient, other: TestClient) -> None:
         """Let both see each other's presence."""

@@ -28,6 +28,17 @@ _ENSURE_NODE: Final = text(
     "INSERT INTO pubsub_node (owner, node, config, created) VALUES (:owner, :node, :config, :created) "
     "ON CONFLICT (owner, node) DO NOTHING"
 )
+# Plain, and one for everything, since each account is read by it when it comes into memory.
+_NODES: Final = text(
+    "SELECT 0 AS part, node, config AS a, '' AS b, '' AS c, '' AS d, created FROM pubsub_node WHERE owner = :owner "
+    "UNION ALL SELECT 1, node, jid, affiliation, '', '', 0.0 FROM pubsub_affiliation WHERE owner = :owner "
+    "UNION ALL SELECT 2, node, jid, subid, state, options, 0.0 FROM pubsub_subscription WHERE owner = :owner "
+    "ORDER BY part, node"
+)
+_LAST: Final = text(
+    "SELECT node, item, publisher, stamp, payload, position FROM pubsub_item "
+    "WHERE owner = :owner AND node = :node ORDER BY position DESC LIMIT 1"
+)
 _columns = pubsub_item.c
 _FIELDS: Final = (_columns.node, _columns.item, _columns.publisher, _columns.stamp, _columns.payload, _columns.position)
 
@@ -78,15 +89,14 @@ class PubSubRows:
 
     def nodes(self, owner: str) -> list[StoredNode]:
         """All of them, in the order of their names."""
-        table = pubsub_node
-        query = select(table.c.node, table.c.config, table.c.created).where(table.c.owner == owner)
-        found = {row.node: StoredNode(*row) for row in self._connection.execute(query.order_by(table.c.node))}
-        if not found:
-            return []
-        for row in self._connection.execute(select(pubsub_affiliation).where(pubsub_affiliation.c.owner == owner)):
-            found[row.node].affiliations[row.jid] = row.affiliation
-        for row in self._connection.execute(select(pubsub_subscription).where(pubsub_subscription.c.owner == owner)):
-            found[row.node].subscriptions.append(StoredSubscription(row.jid, row.subid, row.state, row.options))
+        found: dict[str, StoredNode] = {}
+        for part, node, a, b, c, d, created in self._connection.execute(_NODES, {"owner": owner}):
+            if part == 0:
+                found[node] = StoredNode(node, a, created)
+            elif part == 1:
+                found[node].affiliations[a] = b
+            else:
+                found[node].subscriptions.append(StoredSubscription(a, b, c, d))
         return list(found.values())
 
     def put_node(self, owner: str, node: str, config: str, created: float) -> None:
@@ -191,10 +201,12 @@ class PubSubRows:
         before: int | None = None,
         newest: bool = False,
         skip: int = 0,
+        since: float | None = None,
     ) -> list[StoredItem]:
-        """Items with positions between `after` and `before` (neither included), less the first `skip`: the oldest of
-        them, or with `newest` the newest. Oldest first either way."""
-        query = select(*_FIELDS).where(*_of(pubsub_item, owner, node)).limit(limit).offset(skip or None)
+        """Items with positions between `after` and `before` (neither included), published at `since` or later, less the
+        first `skip`: the oldest of them, or with `newest` the newest. Oldest first either way."""
+        query = select(*_FIELDS).where(*_of(pubsub_item, owner, node), *_since(since))
+        query = query.limit(limit).offset(skip or None)
         if after is not None:
             query = query.where(_columns.position > after)
         if before is not None:
@@ -205,30 +217,32 @@ class PubSubRows:
             found.reverse()
         return found
 
-    def find(self, owner: str, node: str, items: Iterable[str]) -> list[StoredItem]:
-        """The items with these ids, oldest first."""
+    def find(self, owner: str, node: str, items: Iterable[str], *, since: float | None = None) -> list[StoredItem]:
+        """The items with these ids that were published at `since` or later, oldest first."""
         wanted = list(items)
         found: list[StoredItem] = []
         for start in range(0, len(wanted), CHUNK):
-            where = (*_of(pubsub_item, owner, node), _columns.item.in_(wanted[start : start + CHUNK]))
+            where = (*_of(pubsub_item, owner, node), _columns.item.in_(wanted[start : start + CHUNK]), *_since(since))
             found += [StoredItem(*row) for row in self._connection.execute(select(*_FIELDS).where(*where))]
         return sorted(found, key=lambda one: one.position)
 
-    def count(self, owner: str, node: str, *, before: int | None = None) -> int:
-        """How many items there are, or how many of them stand before a position."""
-        query = select(func.count()).select_from(pubsub_item).where(*_of(pubsub_item, owner, node))
+    def count(self, owner: str, node: str, *, before: int | None = None, since: float | None = None) -> int:
+        """How many items there are, or how many of them stand before a position, published at `since` or later."""
+        query = select(func.count()).select_from(pubsub_item).where(*_of(pubsub_item, owner, node), *_since(since))
         if before is not None:
             query = query.where(_columns.position < before)
         return self._connection.execute(query).scalar_one()
 
-    def ids(self, owner: str, node: str, *, limit: int) -> list[str]:
-        """The ids of the newest items, oldest first."""
-        query = select(_columns.item).where(*_of(pubsub_item, owner, node)).order_by(_columns.position.desc())
+    def ids(self, owner: str, node: str, *, limit: int, since: float | None = None) -> list[str]:
+        """The ids of the newest items, published at `since` or later, oldest first."""
+        query = select(_columns.item).where(*_of(pubsub_item, owner, node), *_since(since))
+        query = query.order_by(_columns.position.desc())
         return list(self._connection.execute(query.limit(limit)).scalars())[::-1]
 
     def last(self, owner: str, nodes: Iterable[str]) -> list[StoredItem]:
         """The newest item of each of these nodes that has any."""
-        return [one for node in nodes for one in self.items(owner, node, limit=1, newest=True)]
+        asked = [{"owner": owner, "node": node} for node in nodes]
+        return [StoredItem(*row) for one in asked for row in self._connection.execute(_LAST, one)]
 
     def size(self, owner: str) -> int:
         """Bytes of the payloads of all its items, with `OVERHEAD` for each item."""
@@ -270,6 +284,10 @@ class PubSub:
         """The newest item of each of these nodes that has any."""
         names = list(nodes)
         return self._store.read(lambda connection: PubSubRows(connection).last(owner, names))
+
+
+def _since(stamp: float | None) -> tuple[ColumnElement[bool], ...]:
+    return () if stamp is None else (_columns.stamp >= stamp,)
 
 
 def _of(table: Table, owner: str, node: str) -> tuple[ColumnElement[bool], ...]:

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from chirrup.core.jid import JID
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.caps.hashes import verification_string
@@ -143,3 +145,42 @@ async def test_what_a_contact_elsewhere_may_ask(people: Any) -> None:
         answer = await ask()
         assert answer.get("type") == "result"
         assert "id='a'" in str(answer)
+
+
+async def test_a_contact_whose_presence_was_there_before_it_might_see_anything(people: Any) -> None:
+    """Last items are for it when it may, though its presence isn't new then."""
+    async with serve() as server:
+        montague = Montague(server)
+        juliet = await server.client("juliet", presence=True)
+        await people.publish(juliet, "tune", "a")
+        juliet.send(f"<presence to='{ROMEO}' type='subscribe'/>")
+        await juliet.settle()
+        await montague.send(Element("presence", CLIENT, type="subscribed"), ROMEO)
+        await people.become_available(await server.client("nurse"), "tune")  # so that the hash is known
+        await montague.send(people.presence("tune"))
+        await juliet.settle()
+        assert montague.take("message") == []
+        await montague.send(Element("presence", CLIENT, type="subscribe"), ROMEO)
+        juliet.send(f"<presence to='{ROMEO}' type='subscribed'/>")
+        assert (await montague.arrives("message")).get("to") == ORCHARD.text
+        await juliet.settle()
+        assert montague.take("message") == []
+
+
+async def test_a_crowd_of_strangers_takes_no_place_of_contacts(people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chirrup.ext.pubsub.personal._MAX_STRANGERS", 2)
+    monkeypatch.setattr("chirrup.ext.pubsub.personal._MAX_CLIENTS", 2)
+    async with serve() as server:
+        montague = Montague(server)
+        juliet = await server.client("juliet", presence=True)
+        await befriend(juliet, montague)
+        for name in "abcd":
+            await montague.send(Element("presence", CLIENT), JID(f"{name}@montague.example/x"))
+        for resource in "abcd":
+            await montague.send(Element("presence", CLIENT, CAPS), ROMEO.with_resource(resource))
+        await juliet.settle()
+        for question in montague.take("iq"):
+            answer = Element("iq", CLIENT, WANTS_TUNES.to_element(), type="result", id=question.get("id"))
+            await montague.send(answer, JID(question.get("to")))
+        await people.publish(juliet, "tune", "a")
+        assert [message.get("to") for message in montague.take("message")] == [f"{ROMEO}/a", f"{ROMEO}/b"]

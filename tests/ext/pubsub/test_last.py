@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.pubsub.event_payloads import Event
-from chirrup.testing import serve
+from chirrup.testing import FakeClock, serve
 
 JULIET = "juliet@localhost"
 
@@ -98,4 +99,78 @@ async def test_somebody_who_sends_presence_without_being_a_contact(people: Any) 
         assert await people.told_items(tybalt) == ["b"]
         tybalt.send(f"<presence to='{JULIET}' type='unavailable'/>")
         await people.publish(juliet, "open", "c")
+        assert await people.told(tybalt) == []
+
+
+PUBLISH = "<publish node='tune'><item id='b'><x xmlns='urn:test'/></item></publish>"
+RETRACT = "<retract node='tune' notify='true'><item id='a'/></retract>"
+
+
+@pytest.mark.parametrize(("meanwhile", "expected"), [(PUBLISH, ["b"]), (RETRACT, ["-a"])])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_who_is_told_while_last_items_are_looked_up(
+    people: Any, monkeypatch: pytest.MonkeyPatch, when: str, meanwhile: str, expected: list[str]
+) -> None:
+    """Nothing comes twice, and nothing that is old comes behind what is new."""
+    async with serve() as server:
+        juliet, chamber = await server.client("juliet/balcony"), await server.client("juliet/chamber")
+        await people.become_available(chamber, "tune")
+        await people.publish(juliet, "tune", "a")
+        assert await people.told_items(chamber) == ["a"]
+        read, goes_on, underway = server.server.store.read, asyncio.Event(), asyncio.Event()
+
+        async def slowly(op: Any) -> Any:
+            found = await read(op) if when == "after" else None
+            underway.set()
+            await goes_on.wait()
+            return found if when == "after" else await read(op)
+
+        monkeypatch.setattr(server.server.store, "read", slowly)
+        chamber.send(f"<presence type='unavailable'/>{people.presence('tune')}")
+        await underway.wait()
+        monkeypatch.undo()
+        assert await people.do(juliet, meanwhile) == ""
+        goes_on.set()
+        while server.server._tasks:
+            await chamber.settle()
+        assert await people.told_items(chamber) == expected
+
+
+async def test_who_has_got_an_item_as_the_last_one_before_anybody_is_told(
+    people: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as server:
+        juliet, chamber = await server.client("juliet/balcony"), await server.client("juliet/chamber")
+        await people.become_available(juliet, "tune")
+        await people.become_available(chamber, "tune")
+        await people.publish(juliet, "tune", "a")
+        assert await people.told_items(juliet) == await people.told_items(chamber) == ["a"]
+        submit, goes_on, stored = server.server.store.submit, asyncio.Event(), asyncio.Event()
+
+        async def later(future: asyncio.Future[Any]) -> Any:
+            result = await future
+            stored.set()
+            await goes_on.wait()
+            return result
+
+        monkeypatch.setattr(
+            server.server.store, "submit", lambda op, size=0: asyncio.ensure_future(later(submit(op, size=size)))
+        )
+        publishing = asyncio.create_task(people.do(juliet, PUBLISH))
+        await stored.wait()
+        chamber.send(f"<presence type='unavailable'/>{people.presence('tune')}")
+        assert await people.item_arrives(chamber) == "tune b"
+        goes_on.set()
+        assert await publishing == ""
+        assert await people.told_items(chamber) == []
+        assert await people.told_items(juliet) == ["b"]
+
+
+async def test_an_expired_item_is_not_sent_to_new_subscribers(people: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        juliet, tybalt = await server.client("juliet"), await server.client("tybalt", presence=True)
+        await people.publish(juliet, "tune", "a", access_model="open", item_expire="60")
+        clock.advance(61)
+        assert await people.do(tybalt, "<subscribe node='tune' jid='tybalt@localhost'/>", to=JULIET) == ""
         assert await people.told(tybalt) == []

@@ -93,6 +93,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"node_type": "collection"}, "not-acceptable invalid-options"),
     ({"purge_offline": "true"}, "not-acceptable invalid-options"),
     ({"title": "x" * 2000}, "not-acceptable invalid-options"),
+    ({"roster_groups_allowed": ",".join(["x" * 1000] * 9)}, "not-acceptable invalid-options"),
     ({"nonsense": "1"}, "not-acceptable invalid-options"),
 ]
 

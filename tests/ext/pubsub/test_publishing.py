@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,26 @@ async def test_items_that_expire(people: Any) -> None:
         assert await people.items(juliet, "tune", "<item id='a'/>") == []
 
 
+async def test_pages_without_what_has_expired(people: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        juliet = await server.client("juliet")
+        for item in "abc":
+            await people.publish(juliet, "tune", item, item_expire="60", max_items="max")
+        clock.advance(50)
+        for item in "de":
+            await people.publish(juliet, "tune", item)
+        clock.advance(30)
+        page = "<items node='tune'/><set xmlns='http://jabber.org/protocol/rsm'><max>2</max></set>"
+        answer = await people.ask(juliet, page)
+        assert [item.get("id") for item in answer.first.child("items").elements()] == ["d", "e"]
+        told = answer.first.child("set", "http://jabber.org/protocol/rsm")
+        assert (told.child_text("count"), told.child("first").get("index")) == ("2", "0")
+        query = Element("query", "http://jabber.org/protocol/disco#items", node="tune")
+        listed = await juliet.ask(Element("iq", CLIENT, query, type="get", to="juliet@localhost"))
+        assert [item.get("name") for item in listed.first.elements()] == ["d", "e"]
+
+
 # -- options
 
 
@@ -315,3 +336,52 @@ async def test_what_could_not_be_stored_is_not_there_and_nobody_is_told(
         assert await people.items(juliet, "tune") == "item-not-found"
         assert await people.publish(juliet, "tune", "b", access_model="open") == ""
         assert await people.told_items(romeo) == ["b"]
+
+
+async def test_one_that_fails_takes_nothing_of_another_back(people: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in memory is read again after a failure, but not before everything else has been stored."""
+    async with serve({"modules": {"pubsub": {"max_bytes": 1000}}}) as server:
+        juliet, chamber = await server.client("juliet/balcony"), await server.client("juliet/chamber")
+        nodes, go_on, asked = server.server.store.pubsub.nodes, asyncio.Event(), asyncio.Event()
+
+        async def slowly(owner: str) -> Any:
+            found = await nodes(owner)
+            if not asked.is_set():
+                asked.set()
+                await go_on.wait()
+            return found
+
+        monkeypatch.setattr(server.server.store.pubsub, "nodes", slowly)
+        failing = asyncio.create_task(people.publish(juliet, "tune", "a", "x" * 600))
+        await asked.wait()  # it has failed, and what the store has is on its way
+        assert await people.do(chamber, "<create node='notes'/>") == ""
+        go_on.set()
+        assert await failing == "resource-constraint"
+        assert await people.do(chamber, "<create node='notes'/>") == "conflict"
+
+
+async def test_nothing_is_stored_for_an_account_that_is_being_removed(people: Any, monkeypatch: Any) -> None:
+    async with serve() as server:
+        juliet, tybalt = await server.client("juliet"), await server.client("tybalt")
+        await people.publish(juliet, "wall", "a", access_model="open", publish_model="open")
+        accounts = server.server.store.accounts
+        remove, answers = accounts.remove, []
+
+        async def slowly(host: str, local: str) -> Any:
+            await remove(host, local)
+            answers.append(await people.publish(tybalt, "wall", "b", to="juliet@localhost"))
+
+        monkeypatch.setattr(accounts, "remove", slowly)
+        await server.server.hosts["localhost"].remove_account("juliet")
+        assert answers == ["forbidden"]
+        juliet = await server.client("juliet")
+        assert await people.items(juliet, "wall") == "item-not-found"
+
+
+@pytest.mark.parametrize("reply", ["none", "owner"])
+async def test_nodes_that_do_not_tell_who_published(people: Any, reply: str) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        assert await people.publish(juliet, "tune", "a", itemreply=reply) == ""
+        answer = await people.ask(juliet, "<items node='tune'/>")
+        assert "publisher" not in str(answer)

@@ -139,7 +139,7 @@ SPECS: Final[dict[str, Spec]] = {
     "send_last_published_item": Spec(
         "list-single", "When the last item is sent", ("never", "on_sub", "on_sub_and_presence")
     ),
-    "itemreply": Spec("list-single", "Whether items tell who published them", ("owner", "publisher")),
+    "itemreply": Spec("list-single", "Whether items tell who published them", ("owner", "publisher", "none")),
     "subscribe": Spec("boolean", "Whether anybody may subscribe"),
     "notify_config": Spec("boolean", "Whether subscribers are told of a change of the configuration"),
     "notify_delete": Spec("boolean", "Whether subscribers are told that the node was deleted"),
@@ -150,7 +150,8 @@ SPECS: Final[dict[str, Spec]] = {
     "node_type": Spec("list-single", "Whether the node has items", ("leaf",)),
 }  # fmt: skip
 _MAX_TEXT: Final = 1023
-_MAX_GROUPS: Final = 100
+_MAX_TOGETHER: Final = 8000
+"""Characters of all values of a field."""
 
 
 def read_values(form: Form) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def _value(name: str, spec: Spec, field: Field) -> Any:
         return field.boolean
     if name in ("max_items", "max_payload_size", "item_expire"):
         return _number(field)
-    if any(len(value) > _MAX_TEXT for value in field.values) or len(field.values) > _MAX_GROUPS:
+    if any(len(value) > _MAX_TEXT for value in field.values) or sum(map(len, field.values)) > _MAX_TOGETHER:
         raise refusal("not-acceptable", "invalid-options", f"{field.var} is too long")
     return tuple(field.values) if spec.kind == "list-multi" else field.value
 

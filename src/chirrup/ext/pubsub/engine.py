@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
+from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, Received
@@ -43,6 +46,8 @@ class Limits(Settings):
     max_subscribers: int = Field(default=500, ge=0)
     """Subscriptions and affiliations of one node, each; contacts who are told because they share presence don't
     count."""
+    max_involved: int = Field(default=5000, ge=0)
+    """Subscriptions and affiliations of all nodes of one account together."""
     max_answer_bytes: int = Field(default=1_000_000, ge=1000)
     """Bytes of payloads in one answer; the rest is for further pages."""
 
@@ -61,6 +66,8 @@ class Change:
 
 
 Maker = Callable[[Service], Awaitable[None]]
+News = tuple[JID, str, str]
+"""Whose node, its name, and the item that was retracted; "" where the last item is another one, or there is none."""
 Observer = Callable[[Change], Awaitable[None] | None]
 
 _ID_BYTES: Final = 12
@@ -76,6 +83,8 @@ class Engine:
         self._observers: dict[str, list[Observer]] = {}
         self._defaults: dict[str, dict[str, Any]] = {}
         self._makers: dict[str, Maker] = {}
+        self._serving: dict[JID, list[set[News]]] = {}
+        """The clients that are being sent last items, and of what each has been told since that began."""
 
     # -- how nodes begin
 
@@ -102,13 +111,29 @@ class Engine:
     async def write(self, service: Service, op: Callable[[Any], T], *, size: int = 0) -> T:
         """Run an operation on the service's rows (`PubSubRows`); durable when this returns.
 
-        What it is about has been changed in memory already. If it fails, memory becomes again what the store has."""
+        What it is about has been changed in memory already. If it fails, memory becomes again what the store has, as
+        soon as no other write of the service is underway."""
+        if service.closed:
+            raise StanzaError("item-not-found", "the account is being removed")
         rows = self.store.pubsub.within
+        service.begun += 1
+        service.writing += 1
         try:
             return await self.store.submit(lambda connection: op(rows(connection)), size=size)
         except Exception:
-            service.load(await self.store.pubsub.nodes(service.jid.text))
+            service.stale = True
             raise
+        finally:
+            service.writing -= 1
+            if service.stale and not service.writing:
+                await self._reload(service)
+
+    async def _reload(self, service: Service) -> None:
+        begun = service.begun
+        nodes = await self.store.pubsub.nodes(service.jid.text)
+        if service.begun == begun:  # else who began in the meantime reloads, or has done so
+            service.load(nodes)
+            service.stale = False
 
     async def read(self, op: Callable[[Any], T]) -> T:
         """Run a query on rows (`PubSubRows`)."""
@@ -117,6 +142,11 @@ class Engine:
 
     def now(self) -> float:
         return self.host.clock.time()
+
+    def oldest(self, node: Node) -> float | None:
+        """When the oldest item was published, at the earliest, that hasn't expired; None where none does."""
+        expire = node.config.item_expire
+        return None if expire is None else self.now() - expire
 
     # -- who is told
 
@@ -132,29 +162,80 @@ class Engine:
             if inspect.isawaitable(waiting):
                 await waiting
 
-    def notify(self, service: Service, node: Node, content: Element, *, publisher: JID | None = None) -> None:
-        """Tell everybody who is to be told of what happens to a node. `publisher` is told to those who are subscribed
-        to the owner's presence only (XEP-0163 §4.3.1)."""
+    def notify(
+        self,
+        service: Service,
+        node: Node,
+        content: Element,
+        *,
+        publisher: JID | None = None,
+        outdated: str | None = None,
+        but: Collection[JID] = (),
+    ) -> None:
+        """Tell everybody who is to be told of what happens to a node, `but` those who know it.
+
+        `publisher` is told to those who are subscribed to the owner's presence only (XEP-0163 §4.3.1). `outdated` is
+        the item that nobody is sent as the last one any more, "" for any that there was."""
         if not node.config.deliver_notifications:
             return
         written: dict[bool, Element] = {}
         for to, trusted in service.audience(node):
+            if to in but:
+                continue
             if trusted not in written:
                 written[trusted] = _message(service, node, content, publisher if trusted else None, None)
             self.host.send(written[trusted].copy().set("to", to.text))
+            if outdated is not None:
+                for told in self._serving.get(to, ()):
+                    told.add((service.jid, node.name, outdated))
 
-    def send(
-        self,
-        service: Service,
-        node: Node,
-        to: JID,
-        content: Element,
-        *,
-        publisher: JID | None = None,
-        stamp: float | None = None,
+    def send(self, service: Service, node: Node, to: JID, content: Element) -> None:
+        """Send one notification."""
+        self.host.send(_message(service, node, content, None, None).set("to", to.text))
+
+    # -- last items
+
+    @contextmanager
+    def serving(self, client: JID) -> Iterator[set[News]]:
+        """While a client is sent last items: of what it is told in the meantime, which may be newer than what was read
+        from the store."""
+        told: set[News] = set()
+        self._serving.setdefault(client, []).append(told)
+        try:
+            yield told
+        finally:
+            remaining = [one for one in self._serving[client] if one is not told]
+            if remaining:
+                self._serving[client] = remaining
+            else:
+                del self._serving[client]
+
+    def send_last(
+        self, service: Service, node: Node, to: JID, stored: Any, told: AbstractSet[News], *, trusted: bool
     ) -> None:
-        """Send one notification. `stamp` is when the item was published, for one that comes late."""
-        self.host.send(_message(service, node, content, publisher, stamp).set("to", to.text))
+        """Send what the store had as the last item (`StoredItem`), unless `to` has been told of newer things, or the
+        item has expired. It is noted for whoever is about to tell of that item."""
+        oldest = self.oldest(node)
+        if (
+            service.nodes.get(node.name) is not node
+            or not told.isdisjoint(((service.jid, node.name, ""), (service.jid, node.name, stored.item)))
+            or (oldest is not None and stored.stamp < oldest)
+        ):
+            return
+        publisher = JID.parse(stored.publisher)
+        content = published(node, stored.item, publisher.bare.text, stored.payload)
+        message = _message(service, node, content, publisher if trusted else None, stored.stamp)
+        self.host.send(message.set("to", to.text))
+        if (got := node.underway.get((stored.item, stored.stamp))) is not None:
+            got.add(to)
+
+    async def send_last_to(self, service: Service, node: Node, to: Iterable[tuple[JID, bool]]) -> None:
+        """Send some who are new to a node its last item, each with whether they see the owner's presence."""
+        with ExitStack() as stack:
+            clients = [(jid, trusted, stack.enter_context(self.serving(jid))) for jid, trusted in to]
+            for stored in await self.store.pubsub.newest(service.jid.text, node.name, 1) if clients else ():
+                for jid, trusted, told in clients:
+                    self.send_last(service, node, jid, stored, told, trusted=trusted)
 
 
 def _message(service: Service, node: Node, content: Element, publisher: JID | None, stamp: float | None) -> Element:

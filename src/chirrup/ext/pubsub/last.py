@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.jid import JID
 from chirrup.ext.pubsub import NOTIFY
 from chirrup.ext.pubsub.config import NodeConfig
-from chirrup.ext.pubsub.engine import Engine, published
+from chirrup.ext.pubsub.engine import Engine, News
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.service import Node
 from chirrup.ext.roster.roster import Roster
@@ -44,36 +45,42 @@ async def serve_session(engine: Engine, session: Session, names: set[str], owner
     of these owners only."""
     account = session.account
     own = account.get(PersonalService)
-    if owners is None:
-        await _send(engine, session, [(own, node) for node in _due(own, own.jid, names)])
-        owners = [jid for _, _, jid in account.get(Roster).contributors.local if own.is_mutual(jid)]
-    by_text = {jid.text: jid for jid in owners}
-    there = await engine.store.pubsub.owners(list(by_text), sorted(names))
-    due = {
+    with engine.serving(session.jid) as told:
+        if owners is None:
+            await _send(engine, session, [(own, node) for node in due(own, own.jid, names)], told)
+            owners = [jid for _, _, jid in account.get(Roster).contributors.local if own.is_mutual(jid)]
+        found: list[tuple[PersonalService, Node]] = []
+        for owner in await _with_nodes(engine, owners, names):
+            contact = await engine.host.load(owner.local)
+            if contact is not None:
+                service = contact.get(PersonalService)
+                if service.is_mutual(account.jid):
+                    found += [(service, node) for node in due(service, account.jid, names)]
+        for start in range(0, len(found), _AT_ONCE):
+            await _send(engine, session, found[start : start + _AT_ONCE], told)
+
+
+async def _with_nodes(engine: Engine, owners: list[JID], names: set[str]) -> list[JID]:
+    """Those of the owners whose accounts are in memory, or have nodes of these names whose last items are sent."""
+    away = {owner.text: owner for owner in owners if owner.local not in engine.host.accounts}
+    there = await engine.store.pubsub.owners(list(away), sorted(names)) if away else []
+    wanted = {
         owner for owner, _, config in there if NodeConfig.from_text(config).send_last_published_item == _WITH_PRESENCE
     }
-    found: list[tuple[PersonalService, Node]] = []
-    for owner in by_text:
-        if owner not in due:
-            continue
-        contact = await engine.host.load(by_text[owner].local)
-        if contact is not None:
-            service = contact.get(PersonalService)
-            if service.is_mutual(account.jid):
-                found += [(service, node) for node in _due(service, account.jid, names)]
-    for start in range(0, len(found), _AT_ONCE):
-        await _send(engine, session, found[start : start + _AT_ONCE])
+    return [owner for owner in owners if owner.text not in away or owner.text in wanted]
 
 
-async def serve_peer(engine: Engine, service: PersonalService, client: JID, names: Iterable[str]) -> None:
-    """Send a client elsewhere the last items of an account's nodes of these names."""
-    for node in _due(service, client.bare, names):
-        for one in await engine.store.pubsub.newest(service.jid.text, node.name, 1):
-            trusted = service.shares_presence_with(client.bare)
-            _send_one(engine, service, node, client, one, trusted=trusted)
+async def serve_peer(engine: Engine, service: PersonalService, client: JID, nodes: list[Node]) -> None:
+    """Send a client elsewhere the last items of an account's nodes."""
+    with engine.serving(client) as told:
+        by_name = {node.name: node for node in nodes}
+        for one in await engine.store.pubsub.last(service.jid.text, by_name):
+            node, trusted = by_name[one.node], service.shares_presence_with(client.bare)
+            if service.refusal(node, client.bare) is None:
+                engine.send_last(service, node, client, one, told, trusted=trusted)
 
 
-def _due(service: PersonalService, reader: JID, names: Iterable[str]) -> list[Node]:
+def due(service: PersonalService, reader: JID, names: Iterable[str]) -> list[Node]:
     """The nodes of these names whose last item somebody gets, and may."""
     nodes = [node for name in sorted(names) if (node := service.nodes.get(name)) is not None]
     return [
@@ -85,7 +92,9 @@ def _due(service: PersonalService, reader: JID, names: Iterable[str]) -> list[No
     ]
 
 
-async def _send(engine: Engine, session: Session, nodes: list[tuple[PersonalService, Node]]) -> None:
+async def _send(
+    engine: Engine, session: Session, nodes: list[tuple[PersonalService, Node]], told: AbstractSet[News]
+) -> None:
     if not nodes:
         return
     stored = await engine.read(
@@ -96,14 +105,5 @@ async def _send(engine: Engine, session: Session, nodes: list[tuple[PersonalServ
     for service, node, one in stored:
         if session.presence is None:
             return
-        _send_one(engine, service, node, session.jid, one, trusted=True)
-
-
-def _send_one(engine: Engine, service: PersonalService, node: Node, to: JID, one: Any, *, trusted: bool) -> None:
-    """`one` is a `StoredItem`."""
-    expire = node.config.item_expire
-    if expire is not None and one.stamp < engine.now() - expire:
-        return
-    publisher = JID.parse(one.publisher)
-    content = published(node, one.item, publisher.bare.text, one.payload)
-    engine.send(service, node, to, content, publisher=publisher if trusted else None, stamp=one.stamp)
+        if service.refusal(node, session.jid) is None:
+            engine.send_last(service, node, session.jid, one, told, trusted=True)

@@ -26,7 +26,7 @@ from chirrup.ext.pubsub.owner_payloads import (
 from chirrup.ext.pubsub.payloads import Create, PubSub
 from chirrup.ext.pubsub.publishing import new_node
 from chirrup.ext.pubsub.service import AFFILIATIONS, Node, Service
-from chirrup.ext.pubsub.subscribing import set_state, tell_state
+from chirrup.ext.pubsub.subscribing import has_room, set_state, tell_state
 
 _MAX_CHANGES = 100
 """Subscriptions or affiliations that one request may change."""
@@ -79,7 +79,8 @@ async def configure(engine: Engine, service: Service, sender: JID, asked: Config
         raise StanzaError("bad-request", "a form is needed")
     if asked.form.type == "cancel":
         return
-    config = node.config = node.config.with_form(_submitted(asked.form))
+    before, told_before = node.config, _audience(service, node)
+    config = node.config = before.with_form(_submitted(asked.form))
     owner, limit = service.jid.text, engine.limits.max_items
 
     def op(rows: Any) -> None:
@@ -95,6 +96,20 @@ async def configure(engine: Engine, service: Service, sender: JID, asked: Config
         if config.deliver_payloads:
             told.append(config.form("result").to_element())
         engine.notify(service, node, told)
+    if (before.access_model, before.roster_groups_allowed) != (config.access_model, config.roster_groups_allowed):
+        await drop_outsiders(engine, service, node)
+        await _welcome(engine, service, node, told_before)
+
+
+def _audience(service: Service, node: Node) -> set[JID]:
+    return {jid for jid, _ in service.audience(node)}
+
+
+async def _welcome(engine: Engine, service: Service, node: Node, before: set[JID]) -> None:
+    """Send the last item to those who are told of the node only since its access was changed (XEP-0060 §12.2)."""
+    if node.config.deliver_notifications and node.config.send_last_published_item == "on_sub_and_presence":
+        new = [(jid, trusted) for jid, trusted in service.audience(node) if jid not in before]
+        await engine.send_last_to(service, node, new)
 
 
 def defaults(service: Service, asked: Default) -> OwnerPubSub:
@@ -108,11 +123,13 @@ async def delete(engine: Engine, service: Service, sender: JID, asked: Delete) -
     told = Element("delete", EVENT, node=node.name)
     if asked.redirect is not None:
         told.c("redirect", EVENT, uri=asked.redirect.uri)
-    audience = list(service.audience(node)) if node.config.notify_delete else []
+    audience: set[JID] = set()
+    if node.config.notify_delete:
+        audience = _audience(service, node) | {jid for jid, state in node.subscriptions.items() if state == "pending"}
     del service.nodes[node.name]
     owner = service.jid.text
     await engine.write(service, lambda rows: rows.delete_node(owner, node.name))
-    for to, _ in audience:
+    for to in audience:
         engine.send(service, node, to, told)
     await engine.changed(Change(service, node.name, "delete", sender))
 
@@ -123,7 +140,7 @@ async def purge(engine: Engine, service: Service, sender: JID, asked: Purge) -> 
         raise unsupported("persistent-items")
     owner = service.jid.text
     await engine.write(service, lambda rows: rows.purge(owner, node.name))
-    engine.notify(service, node, Element("purge", EVENT, node=node.name))
+    engine.notify(service, node, Element("purge", EVENT, node=node.name), outdated="")
     await engine.changed(Change(service, node.name, "purge", sender))
 
 
@@ -145,7 +162,7 @@ async def change_subscriptions(engine: Engine, service: Service, sender: JID, as
         raise StanzaError("not-acceptable", "an owner makes subscriptions subscribed, or none")
     if any(not service.may_enlist(jid.bare) for jid in new):
         raise StanzaError("not-acceptable", "people are subscribed when they have asked for it")
-    if len(node.subscriptions) + len(new) > engine.limits.max_subscribers:
+    if new and not has_room(engine, service, node, len(new)):
         raise refusal("policy-violation", "too-many-subscriptions")
     for jid, wanted in changes:
         state = "subscribed" if wanted == "subscribed" else ""
@@ -176,8 +193,12 @@ async def change_affiliations(engine: Engine, service: Service, sender: JID, ask
         raise StanzaError("not-acceptable", "the service's owner remains that")
     if not service.is_owner(service.jid) and "owner" not in remaining.values():
         raise StanzaError("not-acceptable", "a node has an owner")
-    if len(remaining) > engine.limits.max_subscribers:
+    more = len(remaining) - len(node.affiliations)
+    if more > 0 and (
+        len(remaining) > engine.limits.max_subscribers or service.involved + more > engine.limits.max_involved
+    ):
         raise StanzaError("resource-constraint", "too many are affiliated with the node")
+    told_before = _audience(service, node)
     node.affiliations = remaining
     owner = service.jid.text
 
@@ -187,6 +208,7 @@ async def change_affiliations(engine: Engine, service: Service, sender: JID, ask
 
     await engine.write(service, op)
     await drop_outsiders(engine, service, node)
+    await _welcome(engine, service, node, told_before)
 
 
 async def drop_outsiders(engine: Engine, service: Service, node: Node) -> None:

@@ -17,8 +17,10 @@ from chirrup.server.module import Account
 if TYPE_CHECKING:
     from chirrup.server.host import Host
 
-_MAX_PEERS: Final = 2000
-"""Clients elsewhere that one account keeps in mind because they have sent it presence."""
+_MAX_STRANGERS: Final = 2000
+"""Clients that one account keeps in mind because they have sent it presence, of people who don't see its own."""
+_MAX_CLIENTS: Final = 50
+"""Clients of one contact elsewhere that are kept in mind."""
 
 
 class PersonalService(Service):
@@ -32,7 +34,7 @@ class PersonalService(Service):
         self.peers: dict[JID, dict[JID, set[str]]] = {}
         """Who has sent presence to the account without being a contact on this host: full JIDs by bare JID, and the
         nodes whose last items each has got."""
-        self._peer_count = 0
+        self._strangers: set[JID] = set()
 
     # -- who is who
 
@@ -83,20 +85,22 @@ class PersonalService(Service):
     def add_peer(self, full: JID) -> set[str] | None:
         """Note a client elsewhere that is available: the nodes whose last items it has got; None if it is one too
         many."""
-        known = self.peers.get(full.bare, {}).get(full)
+        clients = self.peers.get(full.bare, {})
+        known = clients.get(full)
         if known is None:
-            if self._peer_count >= _MAX_PEERS:
+            stranger = not self.shares_presence_with(full.bare)
+            if len(clients) >= _MAX_CLIENTS or (stranger and len(self._strangers) >= _MAX_STRANGERS):
                 return None
-            self._peer_count += 1
+            if stranger:
+                self._strangers.add(full)
             known = self.peers.setdefault(full.bare, {})[full] = set()
         return known
 
     def remove_peer(self, full: JID) -> None:
         clients = self.peers.get(full.bare, {})
-        if clients.pop(full, None) is not None:
-            self._peer_count -= 1
-            if not clients:
-                del self.peers[full.bare]
+        self._strangers.discard(full)
+        if clients.pop(full, None) is not None and not clients:
+            del self.peers[full.bare]
 
     def _clients_of(self, contact: JID) -> Iterable[JID]:
         """The clients of a contact that are available."""
@@ -119,7 +123,7 @@ class PersonalService(Service):
                 reached.add(client.bare)
                 yield client, trusted
         for jid, state in node.subscriptions.items():
-            if state != "subscribed" or jid in told or self.refusal(node, jid) is not None:
+            if state != "subscribed" or jid in told or self.refusal(node, jid, subscribing=True) is not None:
                 continue
             if (jid.resource or jid not in reached) and not node.config.presence_based_delivery:
                 told.add(jid)

@@ -88,29 +88,34 @@ async def put(engine: Engine, service: Service, node: Node, item: Item | None, s
     config = node.config
     payload = item.payloads[0] if item is not None and item.payloads else None
     text = "" if payload is None else str(payload)
-    size = len(text.encode())
+    size, stamp = len(text.encode()), engine.now()
     if size > min(config.max_payload_size or engine.limits.max_item_bytes, engine.limits.max_item_bytes):
         raise refusal("not-acceptable", "payload-too-big")
     name = "" if item is None else item.id or secrets.token_urlsafe(12)
     service.nodes.setdefault(node.name, node)
     may_replace = service.affiliation(node, sender) in ("owner", "publisher")
     store = partial(
-        _store, engine=engine, owner=service.jid.text, node=node, name=name, publisher=sender, text=text,
+        _store, engine=engine, owner=service.jid.text, node=node, name=name, publisher=sender, stamp=stamp, text=text,
         may_replace=may_replace,
     )  # fmt: skip
-    await engine.write(service, store, size=size)
     content = published(node, name, sender.bare.text, payload)
     if item is None:
         content.children.clear()
-    engine.notify(service, node, content, publisher=sender)
+    got = node.underway[name, stamp] = set()
+    try:
+        await engine.write(service, store, size=size)
+        engine.notify(service, node, content, publisher=sender, outdated="", but=got)
+    finally:
+        node.underway.pop((name, stamp), None)
     await engine.changed(Change(service, node.name, "publish", sender, name, payload))
     return name
 
 
 def _store(
-    rows: Any, *, engine: Engine, owner: str, node: Node, name: str, publisher: JID, text: str, may_replace: bool
-) -> None:
-    limits, config, now = engine.limits, node.config, engine.now()
+    rows: Any, *, engine: Engine, owner: str, node: Node, name: str, publisher: JID, stamp: float, text: str,
+    may_replace: bool,
+) -> None:  # fmt: skip
+    limits, config = engine.limits, node.config
     rows.ensure_node(owner, node.name, config.to_text(), node.created)
     if not config.persist_items:
         return
@@ -120,9 +125,9 @@ def _store(
     keep = min(config.max_items or limits.max_items, limits.max_items)
     if config.publish_node_full == "reject" and not there and rows.count(owner, node.name) >= keep:
         raise refusal("conflict", "node-full")
-    rows.publish(owner, node.name, name, publisher.text, now, text, keep=keep)
+    rows.publish(owner, node.name, name, publisher.text, stamp, text, keep=keep)
     if config.item_expire is not None:
-        rows.expire(owner, node.name, now - config.item_expire)
+        rows.expire(owner, node.name, stamp - config.item_expire)
     if rows.size(owner) > limits.max_bytes:
         raise StanzaError("resource-constraint", f"an account may keep {limits.max_bytes} bytes of items")
 
@@ -156,7 +161,7 @@ async def take(
 
     await engine.write(service, op)
     if notify:
-        engine.notify(service, node, retracted(node, item), publisher=sender)
+        engine.notify(service, node, retracted(node, item), publisher=sender, outdated=item)
     await engine.changed(Change(service, node.name, "retract", sender, item))
 
 

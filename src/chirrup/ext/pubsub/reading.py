@@ -43,8 +43,9 @@ async def _named(engine: Engine, service: Service, node: Node, asked: Items) -> 
     names = [one.id or "" for one in asked.items]
     if len(names) > _MAX_NAMED or any(len(name) > MAX_NAME for name in names):
         raise StanzaError("not-acceptable", f"one request may name {_MAX_NAMED} items")
-    found = await engine.read(lambda rows: rows.find(service.jid.text, node.name, names))
-    return _fitting(engine, _fresh(engine, node, found))[0]
+    since = engine.oldest(node)
+    found = await engine.read(lambda rows: rows.find(service.jid.text, node.name, names, since=since))
+    return _fitting(engine, found)
 
 
 async def _page(
@@ -55,25 +56,22 @@ async def _page(
     if asked.max_items is not None and asked.max_items < 1:
         raise StanzaError("bad-request", "max_items is a positive number")
     newest = Wanted(min(asked.max_items or largest, largest), backwards=True)
-    where = newest if page is None else wanted(page, largest=largest)
+    where, since = newest if page is None else wanted(page, largest=largest), engine.oldest(node)
 
-    def read(rows: Any) -> tuple[list[Any], int, int]:
+    def read(rows: Any) -> tuple[list[Any], Set | None]:
         after, before = _position(rows, owner, node, where.after), _position(rows, owner, node, where.before)
         found = [] if where.limit == 0 else rows.items(
             owner, node.name, limit=where.limit, after=after, before=before, newest=where.backwards,
-            skip=where.index or 0,
+            skip=where.index or 0, since=since,
         )  # fmt: skip
-        first = rows.count(owner, node.name, before=found[0].position) if found else 0
-        return found, rows.count(owner, node.name), first
+        fitting = _fitting(engine, found, from_end=where.backwards)
+        if page is None and len(fitting) == len(found):
+            return fitting, None
+        first = rows.count(owner, node.name, before=fitting[0].position, since=since) if fitting else None
+        count = rows.count(owner, node.name, since=since)
+        return fitting, told([one.item for one in fitting], count=count, index=first)
 
-    found, count, first = await engine.read(read)
-    fresh = _fresh(engine, node, found)
-    fitting, left_out = _fitting(engine, fresh, from_end=where.backwards)
-    if page is None and not left_out:
-        return fitting, None
-    if where.backwards:
-        first += left_out
-    return fitting, told([one.item for one in fitting], count=count, index=first if fitting else None)
+    return await engine.read(read)
 
 
 def _position(rows: Any, owner: str, node: Node, item: str | None) -> int | None:
@@ -87,22 +85,16 @@ def _position(rows: Any, owner: str, node: Node, item: str | None) -> int | None
     return position
 
 
-def _fresh(engine: Engine, node: Node, found: list[Any]) -> list[Any]:
-    """Those that haven't expired."""
-    expire = node.config.item_expire
-    return found if expire is None else [one for one in found if one.stamp >= engine.now() - expire]
-
-
-def _fitting(engine: Engine, found: list[Any], *, from_end: bool = False) -> tuple[list[Any], int]:
-    """As many as fit into an answer, but one at least; and how many don't."""
+def _fitting(engine: Engine, found: list[Any], *, from_end: bool = False) -> list[Any]:
+    """As many as fit into an answer, but one at least."""
     size = 0
     ordered = found[::-1] if from_end else found
     for number, one in enumerate(ordered):
         size += len(one.payload)
         if number and size > engine.limits.max_answer_bytes:
             kept = ordered[:number]
-            return kept[::-1] if from_end else kept, len(found) - number
-    return found, 0
+            return kept[::-1] if from_end else kept
+    return found
 
 
 def _told(node: Node, stored: Any) -> Item:

@@ -20,11 +20,12 @@ from chirrup.ext.pubsub import AUTHORIZATION, owning, publishing, reading, subsc
 from chirrup.ext.pubsub.discovery import FEATURES, node_info
 from chirrup.ext.pubsub.engine import Engine, Limits, Observer
 from chirrup.ext.pubsub.errors import refusal, unsupported
-from chirrup.ext.pubsub.last import Served, serve_peer, serve_session, wanted_by
+from chirrup.ext.pubsub.last import Served, due, serve_peer, serve_session, wanted_by
 from chirrup.ext.pubsub.owner_payloads import OwnerPubSub
 from chirrup.ext.pubsub.payloads import PubSub
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.service import Service, presence_needed
+from chirrup.ext.roster.payloads import Query
 from chirrup.ext.roster.server import Rosters
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -195,6 +196,8 @@ class PersonalEventing(Module):
             sender
         ) is not None:
             self._peers.setdefault(sender, set()).add(account.jid.local)
+            if len(self._peers) > self._caps.settings.max_remote:  # accounts may have left memory before them
+                del self._peers[next(iter(self._peers))]
             self._serve_peer(service, sender)
 
     @hooks.presence_unseen()
@@ -218,9 +221,9 @@ class PersonalEventing(Module):
         features, served = self._caps.features_of(client), service.add_peer(client)
         if features is None or served is None:
             return
-        fresh = (wanted_by(features) & service.nodes.keys()) - served
+        fresh = due(service, client.bare, wanted_by(features) - served)
         if fresh:
-            served |= fresh
+            served |= {node.name for node in fresh}
             self.host.server.spawn(serve_peer(self.engine, service, client, fresh))
 
     @hooks.subscription_changed(after=["presence"])
@@ -229,16 +232,38 @@ class PersonalEventing(Module):
         items."""
         service = account.get(PersonalService)
         if was in ("from", "both") and now not in ("from", "both"):
-            for node in service.nodes.values():
-                if service.subscriptions_of(node, contact):
-                    self.host.server.spawn(owning.drop_outsiders(self.engine, service, node))
-        elif now == "both" and was != now and contact.domain == self.host.jid.domain:
+            self._drop(service, contact)
+        elif now == "both" and was != now and contact.domain != self.host.jid.domain:
+            for client in list(service.peers.get(contact, ())):
+                self._serve_peer(service, client)
+        elif now == "both" and was != now:
+            for client in list(service.peers.get(contact, ())):
+                service.remove_peer(client)
             other = self.host.accounts.get(contact.local)
             for session in other.available if other is not None else ():
                 features = self._caps.features_of(session)
                 if features:
                     names = wanted_by(features)
                     self.host.server.spawn(serve_session(self.engine, session, names, [account.jid]))
+
+    @hooks.roster_changed()
+    def roster_changed(self, account: Account, change: Payload) -> None:
+        """Who is moved out of a group loses the subscriptions to nodes for that group (XEP-0163 §8.1)."""
+        assert isinstance(change, Query)
+        for item in change.items:
+            self._drop(account.get(PersonalService), item.jid.bare)
+
+    def _drop(self, service: PersonalService, contact: JID) -> None:
+        """End what subscriptions somebody has to nodes that they may no longer subscribe to."""
+        for node in () if service.closed else service.nodes.values():
+            if service.subscriptions_of(node, contact) and service.refusal(node, contact, subscribing=True) is not None:
+                self.host.server.spawn(owning.drop_outsiders(self.engine, service, node))
+
+    @hooks.account_removed(before=["roster"])
+    def removed(self, account: Account) -> None:
+        """Nothing is stored for an account any more that is about to go: it would be there for the next one of its
+        name."""
+        account.get(PersonalService).closed = True
 
     # -- requests
 
@@ -365,7 +390,7 @@ class PersonalEventing(Module):
         if form is None or form.form_type != AUTHORIZATION or form.type == "form":
             return False
         service = session.account.get(PersonalService)
-        self.host.server.spawn(subscribing.decide(self.engine, service, session.jid, form))
+        session.hold(self.host.server.spawn(subscribing.decide(self.engine, service, session.jid, form)), stanza)
         return True
 
     # -- service discovery
@@ -393,8 +418,8 @@ class PersonalEventing(Module):
         node = service.nodes.get(name)
         if node is None or service.refusal(node, request.sender) is not None:
             return None
-        owner, limit = account.jid.text, self.settings.max_items
-        ids = await self.engine.read(lambda rows: rows.ids(owner, name, limit=limit))
+        owner, limit, since = account.jid.text, self.settings.max_items, self.engine.oldest(node)
+        ids = await self.engine.read(lambda rows: rows.ids(owner, name, limit=limit, since=since))
         return [Item(account.jid, item) for item in ids]
 
 

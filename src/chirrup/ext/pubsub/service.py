@@ -27,7 +27,34 @@ class Node:
     affiliations: dict[JID, str] = field(default_factory=dict)
     """By bare JID."""
     subscriptions: dict[JID, str] = field(default_factory=dict)
-    """The state of each, "subscribed" or "pending", by the subscribed JID. Nobody has two with one JID."""
+    """The state of each, "subscribed" or "pending", by the subscribed JID, as `subscribe` sets it. Nobody has two with
+    one JID."""
+    underway: dict[tuple[str, float], set[JID]] = field(default_factory=dict)
+    """Items, by id and stamp, that are stored and of which nobody has been told yet; with each, the clients that have
+    got it nevertheless, as the last item."""
+    _subscribed: frozenset[JID] | None = None
+
+    @property
+    def subscribed(self) -> frozenset[JID]:
+        """The bare JIDs of those whose subscription isn't pending."""
+        if self._subscribed is None:
+            self._subscribed = frozenset(jid.bare for jid, state in self.subscriptions.items() if state == "subscribed")
+        return self._subscribed
+
+    def subscribe(self, jid: JID, state: str) -> None:
+        """Set the state of a subscription; an empty one ends it."""
+        if state:
+            self.subscriptions[jid] = state
+        else:
+            self.subscriptions.pop(jid, None)
+        self._subscribed = None
+
+    def take(self, stored: Any) -> None:
+        """Become what the store has, a `StoredNode`."""
+        self.config = NodeConfig.from_text(stored.config)
+        self.affiliations = {JID.parse(jid): affiliation for jid, affiliation in stored.affiliations.items()}
+        self.subscriptions = {JID.parse(one.jid): one.state for one in stored.subscriptions}
+        self._subscribed = None
 
 
 class Service(ABC):
@@ -38,19 +65,27 @@ class Service(ABC):
         self.default = default
         """How nodes are configured from the start."""
         self.nodes: dict[str, Node] = {}
+        self.begun = 0
+        """How many writes there have been."""
+        self.writing = 0
+        """How many of them aren't settled."""
+        self.stale = False
+        """Whether one of them has failed, so that what is in memory may not be what the store has."""
+        self.closed = False
+        """Whether nothing is written any more, because the account is being removed."""
 
     def load(self, stored: Iterable[Any]) -> None:
-        """Take over what the store has: `StoredNode`s."""
-        self.nodes = {
-            one.node: Node(
-                one.node,
-                NodeConfig.from_text(one.config),
-                one.created,
-                {JID.parse(jid): affiliation for jid, affiliation in one.affiliations.items()},
-                {JID.parse(subscription.jid): subscription.state for subscription in one.subscriptions},
-            )
-            for one in stored
-        }
+        """Take over what the store has: `StoredNode`s. Nodes that are known remain the same objects."""
+        nodes = {}
+        for one in stored:
+            nodes[one.node] = node = self.nodes.get(one.node) or Node(one.node, self.default, one.created)
+            node.take(one)
+        self.nodes = nodes
+
+    @property
+    def involved(self) -> int:
+        """How many subscriptions and affiliations there are, at all nodes."""
+        return sum(len(node.subscriptions) + len(node.affiliations) for node in self.nodes.values())
 
     # -- what subclasses say
 
@@ -107,9 +142,7 @@ class Service(ABC):
         affiliation = self.affiliation(node, jid)
         model = node.config.publish_model
         if affiliation == "outcast" or not (
-            affiliation in _PUBLISHERS
-            or model == "open"
-            or (model == "subscribers" and "subscribed" in self.subscriptions_of(node, jid).values())
+            affiliation in _PUBLISHERS or model == "open" or (model == "subscribers" and jid.bare in node.subscribed)
         ):
             raise StanzaError("forbidden", "you may not publish there")
 
@@ -132,7 +165,7 @@ class Service(ABC):
                     return None
                 return refusal("not-authorized", "not-in-roster-group")
             case "authorize":
-                if subscribing or "subscribed" in self.subscriptions_of(node, jid).values():
+                if subscribing or jid.bare in node.subscribed:
                     return None
                 return refusal("not-authorized", "not-subscribed")
             case _:

@@ -11,7 +11,7 @@ from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, Form
 from chirrup.ext.pubsub import AUTHORIZATION, EVENT
-from chirrup.ext.pubsub.engine import Engine, published
+from chirrup.ext.pubsub.engine import Engine
 from chirrup.ext.pubsub.errors import refusal, unsupported
 from chirrup.ext.pubsub.payloads import PubSub, Subscribe, Subscription, Unsubscribe
 from chirrup.ext.pubsub.service import Node, Service
@@ -35,20 +35,27 @@ async def subscribe(engine: Engine, service: Service, sender: JID, asked: Subscr
     if not node.config.subscribe:
         raise unsupported("subscribe", "the node takes no subscriptions")
     before = node.subscriptions.get(asked.jid)
-    if before == "pending":
+    state = "subscribed" if _needs_nobody(service, node, sender) else "pending"
+    if before == state == "pending":
         raise refusal("not-authorized", "pending-subscription", "the owner hasn't decided yet")
     if before is None:
         mine = service.subscriptions_of(node, sender)
-        if len(node.subscriptions) >= engine.limits.max_subscribers or len(mine) >= _MAX_OWN:
+        if not has_room(engine, service, node) or len(mine) >= _MAX_OWN:
             raise refusal("policy-violation", "too-many-subscriptions")
-        state = "subscribed" if _needs_nobody(service, node, sender) else "pending"
+    if before != state and before != "subscribed":
         await set_state(engine, service, node, asked.jid, state)
         _tell_owner(engine, service, node, asked.jid, state)
         if state == "pending":
             _ask_owner(engine, service, node, asked.jid)
-        elif node.config.send_last_published_item != "never":
+        else:
             await send_last(engine, service, node, asked.jid)
     return PubSub(subscription=Subscription(asked.jid, node.name, node.subscriptions.get(asked.jid, "subscribed")))
+
+
+def has_room(engine: Engine, service: Service, node: Node, new: int = 1) -> bool:
+    """Whether a node may have so many more subscriptions."""
+    limits = engine.limits
+    return len(node.subscriptions) + new <= limits.max_subscribers and service.involved + new <= limits.max_involved
 
 
 def _needs_nobody(service: Service, node: Node, sender: JID) -> bool:
@@ -70,10 +77,7 @@ async def unsubscribe(engine: Engine, service: Service, sender: JID, asked: Unsu
 
 async def set_state(engine: Engine, service: Service, node: Node, jid: JID, state: str) -> None:
     """Set a subscription's state; an empty one ends it. Durable when this returns."""
-    if state:
-        node.subscriptions[jid] = state
-    else:
-        node.subscriptions.pop(jid, None)
+    node.subscribe(jid, state)
     owner = service.jid.text
     await engine.write(service, lambda rows: rows.set_subscription(owner, node.name, jid.text, "", state))
 
@@ -93,10 +97,9 @@ def _tell_owner(engine: Engine, service: Service, node: Node, jid: JID, state: s
 
 
 async def send_last(engine: Engine, service: Service, node: Node, to: JID) -> None:
-    """Send a new subscriber the last item (§6.1.7)."""
-    for one in await engine.store.pubsub.newest(service.jid.text, node.name, 1):
-        content = published(node, one.item, JID.parse(one.publisher).bare.text, one.payload)
-        engine.send(service, node, to, content, stamp=one.stamp)
+    """Send a new subscriber the last item (§6.1.7), if the node is so configured."""
+    if node.config.send_last_published_item != "never":
+        await engine.send_last_to(service, node, [(to, False)])
 
 
 # -- nodes whose owner approves
@@ -116,13 +119,14 @@ def _ask_owner(engine: Engine, service: Service, node: Node, jid: JID) -> None:
         ),
     )
     identifier = secrets.token_urlsafe(12)
-    for owner in _owners(service, node):
+    # An account's owner is the one who can answer by a message.
+    for owner in [service.jid] if service.is_owner(service.jid) else _owners(service, node):
         engine.host.send(Element("message", CLIENT, form.to_element(), from_=service.jid, to=owner, id=identifier))
 
 
 def _owners(service: Service, node: Node) -> list[JID]:
     listed = [jid for jid, affiliation in node.affiliations.items() if affiliation == "owner"]
-    return listed or [service.jid]
+    return [service.jid, *listed] if service.is_owner(service.jid) else listed
 
 
 async def decide(engine: Engine, service: Service, sender: JID, form: Form) -> None:
@@ -137,5 +141,5 @@ async def decide(engine: Engine, service: Service, sender: JID, form: Form) -> N
     state = "subscribed" if answer.boolean else ""
     await set_state(engine, service, node, jid, state)
     tell_state(engine, service, node, jid, state)
-    if state and node.config.send_last_published_item != "never":
+    if state:
         await send_last(engine, service, node, jid)
