@@ -229,8 +229,6 @@ class Passage:
     # -- what comes
 
     def received(self, source: End, data: bytes) -> None:
-        if source is self.client and len(self._first) < NEGOTIATION:
-            self._first += data
         if self._held is not None:
             self._held.append((source, data))
         elif self._fault and source is self._at and source.octets + len(data) >= self._after:
@@ -242,6 +240,8 @@ class Passage:
 
     def _give(self, source: End, data: bytes) -> None:
         source.octets += len(data)
+        if source is self.client and len(self._first) < NEGOTIATION:
+            self._first += data
         if source not in self._lost_from:
             (self._server if source is self.client else self.client).write(data)
 
@@ -270,8 +270,10 @@ class Passage:
                 self._server.close()
             case "lose_up":
                 self._lose(self.client)
+                self._give(source, rest)
             case "lose_down":
                 self._lose(self._server)
+                self._give(source, rest)
             case "abandon":
                 self._lose(self.client, self._server)
                 self.client.reset()
@@ -292,7 +294,8 @@ class Passage:
         self._way.proxy.note(fault)
 
     def _lose(self, *ends: End) -> None:
-        """What comes from these ends is lost, for a while; then the connection ends."""
+        """What comes from these ends is lost from now on, for a while; then the connection ends. What the other end
+        sends comes without a gap until then."""
         self._half_gone = True
         self._lost_from.update(ends)
         self._loop.call_later(self._way.choose.uniform(0, SILENCE), self.reset)
