@@ -93,8 +93,9 @@ class Host:
         self._offering = tuple(
             module for module in modules if type(module).stream_features is not Module.stream_features
         )
+        methods = {module: tuple(_methods(module)) for module in modules}
         for module in modules:
-            for method in _methods(module):
+            for method in methods[module]:
                 for mark in getattr(method, "__iqs__", ()):
                     self.iq.add(mark, method)
                 _register(self.nonzas, getattr(method, "__nonzas__", ()), method)
@@ -102,7 +103,7 @@ class Host:
         marked = [
             (module.name(), placement, method)
             for module in modules
-            for method in _methods(module)
+            for method in methods[module]
             for placement in getattr(method, "__hooks__", ())
         ]
         self.hooks = Hooks(marked)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, literal, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
@@ -93,9 +93,11 @@ class SQLiteDatabase(Database):
     def probe(self) -> None:
         with self.reader.connect() as connection:
             for table in metadata.sorted_tables:
-                for order in (lambda column: column.asc()), (lambda column: column.desc()):
-                    ends = select(literal(1)).select_from(table).order_by(*map(order, table.primary_key)).limit(1)
-                    connection.execute(ends)
+                key = table.primary_key.columns.keys()
+                # As text: each is asked once, and SQLAlchemy takes 0.4 ms to make one.
+                for order in "ASC", "DESC":
+                    by = "ORDER BY " + ", ".join([f"{name} {order}" for name in key]) if key else ""
+                    connection.exec_driver_sql(f"SELECT 1 FROM {table.name} {by} LIMIT 1")
             if self._exclusive and self.path.stat().st_size <= WHOLE_CHECK:
                 found = connection.execute(text("PRAGMA quick_check(1)")).scalar()
                 if found != "ok":
