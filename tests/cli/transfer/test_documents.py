@@ -158,6 +158,25 @@ def test_an_element_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
         read(data(f"<vCard xmlns='vcard-temp'>{'<FN>x</FN>' * 100_000}</vCard>"))
 
 
+def test_an_element_has_no_end_of_others_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chirrup.cli.transfer.documents._MOST_ELEMENTS", 1000)
+    assert len(read(data(f"<vCard xmlns='vcard-temp'>{'<a/>' * 999}</vCard>" * 3))) == 5
+    with pytest.raises(Unreadable, match="more than 1000 others in it"):
+        read(data(f"<vCard xmlns='vcard-temp'>{'<a/>' * 1000}</vCard>"))
+
+
+@pytest.mark.parametrize("endless", ["<vCard x='{}'/>", "<!--{}-->", "<?x {}?>", "<vCard><a>{}</a></vCard>"])
+def test_a_tag_has_an_end(monkeypatch: pytest.MonkeyPatch, endless: str) -> None:
+    """Or each part of it that is read would be looked at again and again. Text comes in pieces."""
+    monkeypatch.setattr("chirrup.cli.transfer.documents._MOST_TAG", 200_000)
+    text = data(endless.format("x" * 500_000))
+    if "<a>" in endless:
+        assert len(read(text)) == 3
+        return
+    with pytest.raises(Unreadable, match="a tag or comment has more than 200000 octets"):
+        read(text)
+
+
 def test_unknown_elements_between_accounts_are_told() -> None:
     text = (
         f"<server-data xmlns='{PIE}'><rooms xmlns='x'><user name='no'/></rooms><host jid='capulet.com'/></server-data>"

@@ -21,6 +21,10 @@ XINCLUDE: Final = "http://www.w3.org/2001/XInclude"
 _CHUNK: Final = 65_536
 _MOST_ELEMENT: Final = 64 * 1024 * 1024
 """Octets of one child of an account: of a message, a vCard, or all items of a node."""
+_MOST_ELEMENTS: Final = 1_000_000
+"""Elements in such a child: each takes about 300 octets of memory."""
+_MOST_TAG: Final = 1024 * 1024
+"""Octets of one tag or comment. One that doesn't end is looked at from its beginning with all that is read of it."""
 _DEEPEST: Final = 200
 _MOST_INCLUDES: Final = 3
 """How deep documents may include others: there are hosts, users, and parts of users."""
@@ -111,6 +115,8 @@ class _Document:
         self._within: Name | None = None
         self._building: list[Element] = []
         self._began = 0  # the octet at which the element that is being built began
+        self._elements = 0  # how many there are in it
+        self._fed = 0  # octets
         self._skipped = 0  # how deep it is in an element that means nothing
         self._place = Place(str(file))
         self._any = False
@@ -127,6 +133,7 @@ class _Document:
 
     def feed(self, data: bytes, *, last: bool) -> Unreadable | None:
         """Read some more; what is wrong, where it can't be read any further."""
+        self._fed += len(data)
         try:
             self._parser.Parse(data, last)
         except Unreadable as fault:
@@ -138,6 +145,8 @@ class _Document:
             return Unreadable(Place(str(self._file), error.lineno), f"it is no XML: {what}")
         if self._building and self._parser.CurrentByteIndex - self._began > _MOST_ELEMENT:
             return Unreadable(self._place, f"an element has more than {_MOST_ELEMENT} octets")
+        if self._fed - self._parser.CurrentByteIndex > _MOST_TAG:
+            return Unreadable(self._here(), f"a tag or comment has more than {_MOST_TAG} octets")
         return None
 
     def take(self) -> list[Event | _Include]:
@@ -170,7 +179,7 @@ class _Document:
             if (name, ns) in self._opens and self._within is None:
                 self._within = name, ns
             else:
-                self._place, self._began = self._here(), self._parser.CurrentByteIndex
+                self._place, self._began, self._elements = self._here(), self._parser.CurrentByteIndex, 1
                 self._building.append(_element(name, ns, attributes))
         else:
             self._descend(name, ns, attributes)
@@ -178,6 +187,9 @@ class _Document:
     def _nest(self, name: str, ns: str, attributes: dict[str, str]) -> None:
         if len(self._building) >= _DEEPEST:
             raise Unreadable(self._here(), f"elements are nested more than {_DEEPEST} deep")
+        self._elements += 1
+        if self._elements > _MOST_ELEMENTS:
+            raise Unreadable(self._place, f"an element has more than {_MOST_ELEMENTS} others in it")
         element = _element(name, ns, attributes)
         self._building[-1].children.append(element)
         self._building.append(element)
