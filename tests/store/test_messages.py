@@ -258,6 +258,9 @@ async def test_searching(store: Store) -> None:
         assert await search(store, nothing) == []
     for odd in ('"', 'meet"', "a:b", "(", "NOT", "owner : x", "meet*", "'; --", "&", "!!!", "-meet"):
         await search(store, odd)
+    for without_words in ("!!!", '"', "&", "\N{GRINNING FACE} ..."):
+        assert await search(store, without_words) == []
+    assert await search(store, "meet - corner ?!") == [said[1] + "hidden"], "what is no word says nothing"
     assert await search(store, "meet", owner=BOB) == []
     await index(store, BOB)
     assert await search(store, "meet", owner=BOB) == ["we meet"]

@@ -228,9 +228,9 @@ class MessageRows:
         values = {name: value for name in _CONDITIONS if (value := getattr(which, name)) is not None}
         where = ["owner = :owner AND archived = :archived", *[_CONDITIONS[name] for name in values]]
         if which.text is not None:
-            dialect = self._connection.dialect.name
-            where.append(search.CONDITION[dialect])
-            values.update(search.values(dialect, owner, which.text))
+            condition, wanted = search.condition(self._connection.dialect.name, owner, which.text)
+            where.append(condition)
+            values.update(wanted)
         return " AND ".join(where), {"owner": owner, "archived": True, **values}
 
     def _messages(self, where: str, index: str, values: dict[str, Any]) -> list[Message]:

@@ -61,22 +61,27 @@ _FORGET: Final = {
     "postgresql": text("DELETE FROM message_text WHERE owner = :owner"),
 }
 _FORGET_REACHED: Final = text("DELETE FROM message_indexed WHERE owner = :owner")
-CONDITION: Final = {
+_FOUND: Final = {
     "sqlite": "id IN (SELECT rowid FROM message_text WHERE message_text MATCH :text)",
     "postgresql": (
         "id IN (SELECT id FROM message_text WHERE owner = :owner AND words @@ "
-        "(CAST(:token AS tsquery) && plainto_tsquery('simple', :text)))"
+        "(CAST(:token AS tsquery) && plainto_tsquery('simple', :text))) "
+        "AND numnode(plainto_tsquery('simple', :text)) > 0"
     ),
 }
-"""What is true of messages that are found; `values` has what it needs."""
 
 
-def values(dialect: str, owner: str, wanted: str) -> dict[str, str]:
-    """For `CONDITION`: all words of a text, wherever they stand."""
+def condition(dialect: str, owner: str, wanted: str) -> tuple[str, dict[str, str]]:
+    """What is true of messages that have all words of a text, wherever they stand, and the values for it. A text
+    without words, such as "?", is in none."""
     if dialect != "sqlite":
-        return {"token": _token(owner), "text": wanted}
-    words = " AND ".join('words : "' + word.replace('"', '""') + '"' for word in wanted.split())
-    return {"text": f"owner : {_token(owner)} AND {words}"}
+        return _FOUND[dialect], {"token": _token(owner), "text": wanted}
+    quoted = [word.replace('"', '""') for word in wanted.split() if any(map(str.isalnum, word))]
+    if not quoted:
+        return "1 = 0", {}
+    return _FOUND[dialect], {
+        "text": " AND ".join([f"owner : {_token(owner)}", *[f'words : "{word}"' for word in quoted]])
+    }
 
 
 def index(connection: Connection, owner: str) -> bool:
