@@ -36,6 +36,24 @@ async def test_the_next_session_stands_for_the_device_again(service: Any) -> Non
             assert service.count == 0
 
 
+async def test_what_is_refused_for_one_node_is_not_for_the_next(service: Any) -> None:
+    settings = {"modules": {"push": {"max_services": 2}}}
+    async with serve(settings) as server, await server.sdk("romeo") as romeo:
+        service.serve(server)
+        async with await server.sdk("juliet/phone", features=[Push]) as phone:
+            await phone.need(Push).enable(service.jid, "one")
+            await phone.need(Push).enable(service.jid, "two")
+            async with await server.sdk("juliet/tablet", features=[Push]) as tablet:
+                await tablet.need(Push).disable(service.jid, "one")
+                await tablet.need(Push).enable(service.jid, "tablet")
+            await phone.close()
+            await phone.connect()  # no room for "one"
+            await romeo.send(Message(phone.account, "hi"))
+            pubsub = await service.next()
+            assert pubsub.publish.node == "tablet"
+            assert service.count == 0
+
+
 @pytest.mark.parametrize("node", [None, "node"])
 async def test_switching_off(service: Any, node: str | None) -> None:
     async with serve() as server, await server.sdk("romeo") as romeo:

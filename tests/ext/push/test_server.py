@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from chirrup.core.errors import StanzaError
+from chirrup.core.features import ClientFeature, ClientSide
 from chirrup.core.jid import JID
 from chirrup.core.stanza import read_error
+from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.forms.payloads import Form
 from chirrup.ext.pubsub import PUBLISH_OPTIONS
 from chirrup.ext.pubsub.payloads import PubSub
 from chirrup.ext.push.payloads import Disable, Enable, Notification
-from chirrup.testing import FakeClock, TestClient, TestServer, serve
+from chirrup.ext.push.registrations import Linked
+from chirrup.testing import PASSWORD, FakeClock, TestClient, TestServer, serve
 
 NODE = "yxs32uqsflafdk3iuqo"
 INACTIVE, ACTIVE = "<inactive xmlns='urn:xmpp:csi:0'/>", "<active xmlns='urn:xmpp:csi:0'/>"
@@ -136,6 +139,136 @@ async def test_a_session_without_a_connection_is_notified(service: Any) -> None:
         assert summary(await service.next()) == {"message-count": "1"}
 
 
+async def phone_in_the_dark(server: TestServer, service: Any, *, resume: bool = True, carbons: bool = False) -> Any:
+    """A phone of Juliet's whose connection is dead, which nobody knows yet; and its session."""
+    phone = await server.client("juliet/phone", presence=True)
+    await enable(phone, service)
+    if carbons:
+        await phone.ask(Element("iq", CLIENT, Element("enable", "urn:xmpp:carbons:2"), type="set"))
+    phone.send(f"<enable xmlns='urn:xmpp:sm:3' resume='{str(resume).lower()}'/>")
+    assert (await phone.receive()).name == "enabled"
+    return phone, server.server.hosts["localhost"].accounts["juliet"].sessions["phone"]
+
+
+class Unbound(ClientFeature):
+    """Doesn't bind a resource."""
+
+    def begin(self, stream: ClientSide, features: Element) -> None:
+        stream.jid = stream.domain
+
+
+async def come_back(server: TestServer, previd: str) -> TestClient:
+    """The phone, which goes on with its session and has got nothing of what was sent in it."""
+    client = await server.raw()
+    policy = ClientPolicy(Credentials("juliet", PASSWORD), tls_required=False, sasl2=False)
+    await client.log_in(policy, "localhost", [*CLIENT_FEATURES[:4], Unbound])
+    client.send(f"<resume xmlns='urn:xmpp:sm:3' previd='{previd}' h='0'/>")
+    assert (await client.receive()).name == "resumed"
+    return client
+
+
+async def lose(phone: TestClient, session: Any, other: TestClient) -> None:
+    """Let the server find out that the connection is gone."""
+    phone.drop()
+    while not session.detached and session.jid.resource in session.account.sessions:
+        await other.settle()
+
+
+@pytest.mark.parametrize("resume", [True, False])
+@pytest.mark.parametrize("to", ["juliet@localhost", "juliet@localhost/phone", "juliet@localhost/laptop"])
+async def test_what_a_dead_connection_has_swallowed_is_told_when_it_is_found_dead(
+    service: Any, to: str, resume: bool
+) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone, session = await phone_in_the_dark(server, service, resume=resume, carbons=True)
+        await server.client("juliet/laptop", presence=True)
+        romeo = await romeo_of(server)
+        await say(romeo, to=to)
+        await say(romeo, to=to)
+        romeo.send("<presence to='juliet@localhost'/>")
+        await romeo.settle()
+        assert service.count == 0
+        await lose(phone, session, romeo)
+        clock.advance(1)
+        assert service.count == 0
+        clock.advance(1)
+        assert summary(await service.next()) == {"message-count": "2"}
+        clock.advance(3600)  # the session is over, and what it had goes on
+        await romeo.settle()
+        assert service.count == 0
+
+
+async def test_who_comes_back_at_once_is_not_notified(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone, session = await phone_in_the_dark(server, service)
+        romeo = await romeo_of(server)
+        await say(romeo)
+        await lose(phone, session, romeo)
+        again = await server.client("juliet/phone2", presence=True)
+        await enable(again, service)
+        clock.advance(2)
+        await romeo.settle()
+        assert service.count == 0
+
+
+async def test_a_connection_that_comes_and_goes(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone = await server.client("juliet/phone", presence=True)
+        await enable(phone, service)
+        phone.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+        previd = (await phone.receive()).get("id")
+        session = server.server.hosts["localhost"].accounts["juliet"].sessions["phone"]
+        romeo = await romeo_of(server)
+        await say(romeo)
+        await lose(phone, session, romeo)
+        for _ in range(2):
+            clock.advance(1.5)
+            phone = await come_back(server, previd)
+            assert not session.detached
+            await lose(phone, session, romeo)
+        assert service.count == 0
+        clock.advance(2)
+        assert summary(await service.next()) == {"message-count": "1"}
+
+
+async def test_who_has_acknowledged_it_is_not_notified(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone, session = await phone_in_the_dark(server, service)
+        romeo = await romeo_of(server)
+        await say(romeo)
+        phone.send("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+        await phone.settle()
+        phone.send("<a xmlns='urn:xmpp:sm:3' h='2'/>")
+        await lose(phone, session, romeo)
+        clock.advance(2)
+        await romeo.settle()
+        assert service.count == 0
+
+
+async def test_what_was_told_while_nobody_looked_is_not_told_again(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone, session = await phone_in_the_dark(server, service)
+        phone.send(INACTIVE)
+        await phone.settle()
+        romeo = await romeo_of(server)
+        await say(romeo)
+        assert summary(await service.next()) == {"message-count": "1"}
+        await lose(phone, session, romeo)
+        clock.advance(60)
+        await romeo.settle()
+        assert service.count == 0
+
+
 async def test_messages_in_rooms_are_for_those_devices_that_are_in_them(service: Any) -> None:
     async with serve(push(last_message_sender=True)) as server:
         service.serve(server)
@@ -184,6 +317,28 @@ async def test_a_request_for_a_subscription_is_told(service: Any) -> None:
         romeo.send("<presence type='subscribe' to='juliet@localhost'/>")
         await romeo.settle()
         assert summary(await service.next()) == {"pending-subscription-count": "1"}
+
+
+async def test_a_request_that_is_answered_or_known_wakes_nobody(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone = await server.client("juliet/phone")
+        await enable(phone, service)
+        phone.send("<presence type='subscribed' to='benvolio@localhost'/>")
+        await phone.settle()
+        await phone.close()
+        benvolio = await server.client("benvolio")
+        benvolio.send("<presence type='subscribe' to='juliet@localhost'/>" * 2)
+        await benvolio.settle()
+        assert service.count == 0
+        romeo = await romeo_of(server)
+        romeo.send("<presence type='subscribe' to='juliet@localhost'/>" * 10)
+        await romeo.settle()
+        await service.next()
+        clock.advance(60)
+        await romeo.settle()
+        assert service.count == 0
 
 
 async def test_a_service_is_told_what_the_settings_allow(service: Any) -> None:
@@ -296,6 +451,92 @@ async def test_the_service_takes_no_more(service: Any) -> None:
         assert pubsub.publish is not None
         assert pubsub.publish.node == NODE
         assert service.count == 0
+
+
+async def test_switching_on_and_off_without_end_leaves_nothing(service: Any) -> None:
+    async with serve(push(max_services=2)) as server:
+        service.serve(server)
+        phone, laptop = await server.client("juliet/phone"), await server.client("juliet/laptop")
+        for number in range(50):
+            await enable(phone, service, f"{number}")
+            await enable(laptop, service, f"{number}")
+            await ask(laptop, Disable(service.jid, f"{number}"))
+        for _ in range(50):
+            await enable(phone, service)
+        sessions = server.server.hosts["localhost"].accounts["juliet"].sessions
+        assert [len(sessions[name].data[Linked]) for name in ("phone", "laptop")] == [1, 0]
+        await phone.close()
+        await say(await romeo_of(server))
+        await service.next()
+        assert service.count == 0
+        assert await registered(server) == 1
+
+
+async def test_an_account_that_is_removed_is_told_of_no_more(service: Any) -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        await absent(server, service)
+        romeo = await romeo_of(server)
+        await say(romeo)
+        await say(romeo)
+        await service.next()
+        await server.server.hosts["localhost"].remove_account("juliet")
+        clock.advance(60)
+        await romeo.settle()
+        assert service.count == 0
+
+
+# -- where services are
+
+
+async def test_a_component_is_a_push_service(with_components: Any) -> None:
+    clock = FakeClock()
+    async with with_components({}, "push.example.org", clock=clock) as they:
+        component = await they.component("push.example.org")
+        phone = await they.server.client("juliet/phone")
+        assert (await ask(phone, Enable(JID("push.example.org"), NODE))).get("type") == "result"
+        await phone.close()
+        romeo = await romeo_of(they.server)
+        await say(romeo)
+        request = await component.receive()
+        assert (request.get("from"), request.get("to")) == ("localhost", "push.example.org")
+        assert request.first is not None
+        assert summary(PubSub.parse(request.first)) == {"message-count": "1"}
+        between = "from='push.example.org' to='localhost'"
+        component.send(f"<iq type='result' id='{request.get('id')}' {between}/>")
+        await component.settle()
+        clock.advance(2)
+        await say(romeo)
+        request = await component.receive()
+        error = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+        component.send(f"<iq type='error' id='{request.get('id')}' {between}>{error}</iq>")
+        await component.settle()
+        assert await registered(they.server) == 0
+
+
+async def test_a_component_that_is_away_is_suffered_for_a_while(with_components: Any) -> None:
+    clock = FakeClock()
+    async with with_components(push(max_failures=2), "push.example.org", clock=clock) as they:
+        phone = await they.server.client("juliet/phone")
+        assert (await ask(phone, Enable(JID("push.example.org"), NODE))).get("type") == "result"
+        await phone.close()
+        romeo = await romeo_of(they.server)
+        for left in (1, 0):
+            await say(romeo)
+            clock.advance(60)
+            await romeo.settle()
+            assert await registered(they.server) == left
+            clock.advance(60)
+
+
+async def test_a_service_may_be_anybody_elsewhere(service: Any) -> None:
+    async with serve() as server:
+        service.jid = JID("pusher@push.example/service")
+        service.serve(server)
+        await absent(server, service)
+        await say(await romeo_of(server))
+        assert summary(await service.next()) == {"message-count": "1"}
 
 
 # -- services that fail
@@ -446,7 +687,9 @@ async def test_only_so_many_nodes(service: Any) -> None:
         await enable(phone, service, "three")
 
 
-@pytest.mark.parametrize("jid", ["localhost", "romeo@localhost", "romeo@localhost/orchard", "juliet@localhost/phone"])
+@pytest.mark.parametrize(
+    "jid", ["localhost", "localhost/x", "romeo@localhost", "romeo@localhost/orchard", "juliet@localhost/phone"]
+)
 async def test_the_host_and_its_accounts_are_no_push_services(jid: str) -> None:
     """Else a client could have the host send requests, in its own name, to whom it likes."""
     async with serve() as server:

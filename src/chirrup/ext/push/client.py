@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature
+from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.ext.forms.payloads import Form
 from chirrup.ext.pubsub import PUBLISH_OPTIONS
@@ -23,8 +24,14 @@ class Push(Feature):
         self._enabled: dict[tuple[JID, str], Enable] = {}
 
     async def session_bound(self) -> None:
+        refused: StanzaError | None = None
         for enable in tuple(self._enabled.values()):
-            await self._enable(enable)
+            try:
+                await self._enable(enable)
+            except StanzaError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     async def enable(self, service: JID | str, node: str = "", options: Mapping[str, str] | None = None) -> None:
         """Have notifications published to a node of a service, along with options such as {"secret": "…"}. Raises

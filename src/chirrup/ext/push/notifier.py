@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.xml import Element
@@ -12,7 +12,7 @@ from chirrup.ext.forms.payloads import Form
 from chirrup.ext.pubsub.payloads import Item, Publish, PublishOptions, PubSub
 from chirrup.ext.push import SUMMARY
 from chirrup.ext.push.payloads import Notification
-from chirrup.ext.push.registrations import Key, Registration, Registrations
+from chirrup.ext.push.registrations import Key, Linked, Registration, Registrations
 from chirrup.ext.push.settings import PushSettings
 from chirrup.ext.roster.roster import Roster
 
@@ -38,6 +38,14 @@ class Notifier:
         self._host = host
         self._settings = settings
         self._map = stored
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._stopped = True
+        for account in self._host.accounts.values():
+            for registration in (account.find(Registrations) or Registrations()).values():
+                _let_go(registration)
 
     def want(self, account: Account, registration: Registration) -> None:
         """Notify a node, as soon as that may be."""
@@ -78,6 +86,8 @@ class Notifier:
     def _answered(self, account: Account, registration: Registration, answer: asyncio.Future[Element]) -> None:
         """A service has answered, or hasn't in time (§7.1)."""
         error = StanzaError("remote-server-timeout", "no answer") if answer.cancelled() else answer.exception()
+        if self._stopped or not self._is_current(account, registration):
+            return
         if error is None:
             registration.failures = 0
         else:
@@ -102,8 +112,6 @@ class Notifier:
     def forget(self, account: Account, registration: Registration, reason: str) -> None:
         """Notify a node no more, unless a client switches it on again."""
         account = self._host.accounts.get(account.jid.local, account)
-        if not self._is_current(account, registration):
-            return
         drop(account, registration.key)
         self._host.log.info(
             "push is switched off", owner=account.jid.text, service=registration.service.text, reason=reason
@@ -117,11 +125,20 @@ class Notifier:
 
 
 def drop(account: Account, key: Key) -> None:
-    """Take a node out of what an account has in memory, with all that is under way to it."""
+    """Take a node out of what an account and its sessions have in memory, with all that is under way to it."""
     registrations = account.find(Registrations)
     if registrations is not None and (gone := registrations.pop(key, None)) is not None:
         gone.seen()
-        if gone.rest is not None:
-            gone.rest.cancel()
-        if gone.answer is not None:
-            gone.answer.cancel()
+        _let_go(gone)
+    for session in account.sessions.values():
+        linked: Any = session.data.get(Linked)
+        if linked is not None:
+            linked.discard(key)
+
+
+def _let_go(registration: Registration) -> None:
+    """Neither wait for an answer of a service nor for the next notification."""
+    if registration.rest is not None:
+        registration.rest.cancel()
+    if registration.answer is not None:
+        registration.answer.cancel()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
-from chirrup.core.xml import Element
+from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.forms.payloads import Form
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
+
+_MAX_BODY: Final = 500
+"""Characters of a message that a service is told."""
 
 Key = tuple[JID, str]
 """A service and its node."""
@@ -44,6 +47,13 @@ class Registration:
     @property
     def key(self) -> Key:
         return self.service, self.node
+
+    def add(self, message: Element) -> None:
+        """The device is to be notified of a message."""
+        sender = message.get("from")
+        self.count += 1
+        self.sender = sender if message.get("type") == "groupchat" else sender.partition("/")[0]
+        self.body = message.child_text("body", CLIENT)[:_MAX_BODY]
 
     def seen(self) -> None:
         """The device is there, and knows everything by itself."""

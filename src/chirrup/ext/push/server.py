@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
@@ -18,6 +19,8 @@ from chirrup.ext.push.payloads import Disable, Enable
 from chirrup.ext.push.registrations import Key, Linked, Registration, Registrations
 from chirrup.ext.push.rules import is_worth_it
 from chirrup.ext.push.settings import PushSettings
+from chirrup.ext.push.unread import is_of_another, unread
+from chirrup.ext.roster.roster import Roster
 from chirrup.server import hooks
 from chirrup.server.module import (
     Account,
@@ -31,9 +34,13 @@ from chirrup.server.module import (
     iq_set,
 )
 
+if TYPE_CHECKING:
+    from chirrup.net.clock import Timer
+
 _MAX_NODE: Final = 1024
 _MAX_OPTIONS: Final = 4096
-_MAX_BODY: Final = 500
+_PATIENCE: Final = 2.0
+"""Seconds that a device has to come back after its connection was lost, before it is notified of what it may lack."""
 
 
 class Push(Module):
@@ -48,6 +55,12 @@ class Push(Module):
     async def start(self) -> None:
         self._map = self.host.store.map("push")
         self._notifier = Notifier(self.host, self.settings, self._map)
+        self._lost: dict[Session, Timer] = {}
+
+    async def stop(self) -> None:
+        for timer in self._lost.values():
+            timer.cancel()
+        self._notifier.stop()
 
     @hooks.account_loading()
     async def load(self, account: Account) -> None:
@@ -55,6 +68,11 @@ class Push(Module):
         if stored:
             found = (Registration.from_stored(key, value) for key, value in stored.items())
             account.put(Registrations({registration.key: registration for registration in found}))
+
+    @hooks.account_removed()
+    def removed(self, account: Account) -> None:
+        for key in list(account.find(Registrations) or ()):
+            drop(account, key)
 
     # -- what clients ask for
 
@@ -80,13 +98,11 @@ class Push(Module):
         """Raise what speaks against notifying a service: the server must not become somebody's tool against others.
 
         Accounts of this server are no push services, and would take what the host itself sends them for something
-        else; nor is the host."""
+        else; nor are its hosts."""
         jid = asked.jid
         allowed = self.settings.services
-        if (allowed and jid.domain not in allowed) or jid == self.host.jid:
+        if (allowed and jid.domain not in allowed) or jid.domain in self.host.server.hosts:
             raise StanzaError("not-allowed", f"{jid} can't be used as a push service here")
-        if jid.local and jid.domain in self.host.server.hosts:
-            raise StanzaError("not-allowed", "an account is no push service")
         if len(asked.node) > _MAX_NODE:
             raise StanzaError("not-acceptable", f"a node has {_MAX_NODE} characters at most")
         options = asked.options
@@ -127,26 +143,29 @@ class Push(Module):
 
     @hooks.subscription_in(before=["roster"])
     def requested(self, account: Account, stanza: Element, sender: JID, origin: Origin) -> bool:
-        registrations = account.find(Registrations)
-        if registrations and stanza.get("type") == "subscribe":
-            for registration in _of_the_absent(account, registrations):  # soon, when the roster has the request
-                asyncio.get_running_loop().call_soon(self._notifier.want, account, registration)
+        registrations, roster = account.find(Registrations), account.find(Roster)
+        if not registrations or roster is None or stanza.get("type") != "subscribe":
+            return False
+        if not roster.get(sender).state.pending_in:  # soon, when the roster may have the request
+            asyncio.get_running_loop().call_soon(self._asked, account, roster, sender)
         return False
+
+    def _asked(self, account: Account, roster: Roster, sender: JID) -> None:
+        registrations = account.find(Registrations)
+        if registrations and roster.get(sender).state.pending_in:
+            for registration in _of_the_absent(account, registrations):
+                self._notifier.want(account, registration)
 
     def _message(
         self, account: Account, registrations: Registrations, stanza: Element, sessions: Sequence[Session]
     ) -> None:
-        sender = stanza.get("from")
-        address = sender.partition("/")[0]
         if stanza.child("pubsub", PUBSUB) is not None:
             self._revoked(account, registrations, stanza)
-        elif address != account.jid.text and is_worth_it(stanza):
+        elif is_of_another(stanza, account.jid) and is_worth_it(stanza):
             for registration in _of_the_absent(account, registrations):
                 if stanza.get("type") == "groupchat" and not _is_any_linked(sessions, registration.key):
                     continue  # that device isn't in the room
-                registration.count += 1
-                registration.sender = address if stanza.get("type") != "groupchat" else sender
-                registration.body = stanza.child_text("body")[:_MAX_BODY]
+                registration.add(stanza)
                 self._notifier.want(account, registration)
 
     def _revoked(self, account: Account, registrations: Registrations, stanza: Element) -> None:
@@ -159,10 +178,44 @@ class Push(Module):
             if (registration.service.text, registration.node) == (stanza.get("from"), pubsub.get("node")):
                 self._notifier.forget(account, registration, "the service takes no more")
 
+    @hooks.session_detached(before=["client_state"])
+    def lost(self, session: Session) -> None:
+        self._look_back(session)
+
+    @hooks.session_closed(before=["client_state"])
+    def closed(self, session: Session) -> None:
+        if not session.detached and not session.closing:
+            self._look_back(session)
+
+    def _look_back(self, session: Session) -> None:
+        """A connection is gone, it may be for longer than the server knows: the device may not have what was sent last,
+        unless its program was known to be inactive, and so notified. It has a moment to come back."""
+        account, management = session.account, session.management
+        if management is None or Waiting in session.data or Linked not in session.data:
+            return
+        if account.find(Registrations) and (missed := unread(management.queue, account.jid)):
+            self._found(session)
+            self._lost[session] = self.host.clock.call_later(_PATIENCE, partial(self._missed, session, missed))
+
+    def _found(self, session: Session) -> None:
+        if (timer := self._lost.pop(session, None)) is not None:
+            timer.cancel()
+
+    def _missed(self, session: Session, messages: Sequence[Element]) -> None:
+        self._found(session)
+        account = self.host.accounts.get(session.account.jid.local, session.account)
+        registrations = account.find(Registrations) or Registrations()
+        for registration in _of_the_absent(account, registrations):
+            if _is_linked(session, registration.key):
+                for message in messages:
+                    registration.add(message)
+                self._notifier.want(account, registration)
+
     @hooks.session_resumed()
     @hooks.session_active()
     def back(self, session: Session) -> None:
         """Somebody looks at the device again."""
+        self._found(session)
         registrations = session.account.find(Registrations)
         for registration in registrations.values() if registrations else ():
             if _is_linked(session, registration.key):

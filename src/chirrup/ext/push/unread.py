@@ -1,0 +1,46 @@
+"""What a device was sent and may not have: its connection was lost before its program said that it got it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from chirrup.core.errors import StreamError
+from chirrup.core.jid import JID
+from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.ext import carbons, forwarding
+from chirrup.ext.push.rules import is_worth_it
+
+_HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
+_LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
+"""They passed once, in part before something was added."""
+
+
+def unread(written: Iterable[bytes], owner: JID) -> list[Element]:
+    """The messages worth waking somebody for among stanzas as they were written to one of the owner's clients; those of
+    copies (XEP-0280), too."""
+    parser = StreamParser(_LIMITS)
+    parser.feed(_HEADER)
+    found = []
+    try:
+        for stanza in written:
+            if stanza.startswith(b"<message"):
+                found += [_inside(message, owner) for message in parser.feed(stanza)]
+    except StreamError:
+        pass  # a module has written what is no stanza
+    parser.discard()
+    return [message for message in found if is_of_another(message, owner) and is_worth_it(message)]
+
+
+def is_of_another(message: Element, owner: JID) -> bool:
+    """Whether a message is from somebody else than the account itself."""
+    return message.get("from").partition("/")[0] != owner.text
+
+
+def _inside(message: Element, owner: JID) -> Element:
+    """The message that is copied; the message itself where it is no copy."""
+    copy = message.child("received", carbons.NS) if message.get("from") == owner.text else None
+    around = None if copy is None else copy.child("forwarded", forwarding.NS)
+    inner = None if around is None else around.child("message", CLIENT)
+    return message if inner is None else inner
