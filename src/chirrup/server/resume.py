@@ -143,7 +143,10 @@ class Resumable:
             raise NotResumable(StanzaError("item-not-found"), handled if theirs == account else None)
         managed = session.management
         assert managed is not None
-        if managed.is_past(h) or session.closing:  # what it lacks is gone, or it has taken leave
+        if managed.is_past(h) and session.detached:  # what its client lacks is gone: others shall have the rest
+            session.end()
+            return self._find(account, previd, h)
+        if managed.is_past(h) or session.closing:
             raise NotResumable(StanzaError("item-not-found"))
         managed.check(h)
         return session
