@@ -46,6 +46,7 @@ DEFAULT: Final = (
     "avatar",
     "bookmarks",
     "read_state",
+    "vcard4",
 )
 """The modules that a host has unless its configuration says otherwise."""
 

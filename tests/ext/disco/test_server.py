@@ -54,7 +54,7 @@ async def test_the_host_tells_what_its_modules_declare() -> None:
     async with serve() as server:
         alice = await server.client("alice")
         told = await info(alice, "localhost")
-        assert told.identities == (Identity("server", "im"),)
+        assert told.identities == (Identity("pubsub", "pep"), Identity("server", "im"))
         names = [feature.var for feature in told.features]
         assert names == sorted(set(names))
         declared = {name for module in server.server.hosts["localhost"].modules.values() for name in module.features}

@@ -193,7 +193,9 @@ async def test_service_discovery_shows_what_somebody_may_have(people: Any, frien
         account = await disco(romeo, "info", JULIET)
         for feature in "auto-create", "auto-subscribe", "filtered-notifications", "publish-options", "access-presence":
             assert any(f"pubsub#{feature}'" in one for one in account)
-        assert any("category='pubsub'" in one and "type='pep'" in one for one in account)
+        for told in account, await disco(romeo, "info", "localhost"):  # XEP-0222 §5: some ask the host
+            assert any("category='pubsub'" in one and "type='pep'" in one for one in told)
+            assert any("pubsub#publish-options'" in one for one in told)
 
 
 async def test_a_blocked_contact_is_told_nothing(people: Any, friends: Any) -> None:

@@ -92,7 +92,8 @@ class NodeConfig:
             if name == "roster_groups_allowed":
                 options = tuple(Option(group) for group in sorted({*groups, *self.roster_groups_allowed}))
             label = spec.label if type_ == "form" else None
-            given = _written(getattr(self, name))
+            value = getattr(self, name)
+            given = () if name == "max_payload_size" and value is None else _written(value)
             shown.append(
                 Field(f"pubsub#{name}", spec.kind, label, values=given, options=options if type_ == "form" else ())
             )

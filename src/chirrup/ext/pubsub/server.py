@@ -16,7 +16,7 @@ from chirrup.ext.disco.payloads import Info, Item, Items
 from chirrup.ext.disco.server import Disco
 from chirrup.ext.forms import NS as FORMS
 from chirrup.ext.forms.payloads import Form
-from chirrup.ext.pubsub import AUTHORIZATION, owning, publishing, reading, subscribing
+from chirrup.ext.pubsub import AUTHORIZATION, NS, owning, publishing, reading, subscribing
 from chirrup.ext.pubsub.discovery import FEATURES, node_info
 from chirrup.ext.pubsub.engine import Engine, Limits, Observer
 from chirrup.ext.pubsub.errors import refusal, unsupported
@@ -59,8 +59,10 @@ class PersonalEventing(Module):
         Xep(222, "1.0"),
         Xep(223, "1.1.1"),
     )
+    features = (f"{NS}#publish-options",)
+    identities = (Identity("pubsub", "pep"),)  # older clients ask the host for both (XEP-0222 §5, XEP-0223 §5)
     account_features = FEATURES
-    account_identities = (Identity("pubsub", "pep"),)
+    account_identities = identities
     needs_accounts = True
     Settings = Limits
     settings: Limits

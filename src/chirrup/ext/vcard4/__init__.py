@@ -7,4 +7,6 @@ from typing import Final
 NS: Final = "urn:ietf:params:xml:ns:vcard-4.0"
 """RFC 6351."""
 NODE: Final = "urn:xmpp:vcard4"
-XEPS: Final = ((292, "0.12.0", "the payload"),)
+"""Where an account's own vCard is."""
+CONTACTS: Final = "urn:xmpp:contacts"
+"""Where it keeps vCards of its contacts, each under the contact's address."""

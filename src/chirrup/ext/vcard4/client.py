@@ -5,7 +5,7 @@ from __future__ import annotations
 from chirrup.client.feature import Feature
 from chirrup.core.jid import JID
 from chirrup.ext.pubsub.client import CURRENT, Config, Pubsub
-from chirrup.ext.vcard4 import NODE
+from chirrup.ext.vcard4 import NODE, NS
 from chirrup.ext.vcard4.payloads import VCard4
 
 
@@ -13,6 +13,7 @@ class VCards4(Feature):
     """vCards that are published."""
 
     xeps = ((292, "0.12.0", ""),)
+    features = (NS,)
 
     async def fetch(self, jid: JID | str | None = None) -> VCard4 | None:
         """Somebody's card, by default the own one; None if there is none. Raises StanzaError."""
