@@ -233,9 +233,9 @@ async def test_pages(query: Ask) -> None:
         third = await query(juliet, Set(max=3, after=second.fin.set.last))
         assert (third.texts, third.fin.complete, third.fin.set.first.index) == (["g"], True, 6)
         last = await query(juliet, Set(max=3, before=""))
-        assert (last.texts, last.fin.complete, last.fin.set.first.index) == (["e", "f", "g"], False, 4)
+        assert (last.texts, last.fin.complete, last.fin.set.first.index) == (["e", "f", "g"], False, None)
         before = await query(juliet, Set(max=9, before=last.ids[0]))
-        assert (before.texts, before.fin.complete) == (["a", "b", "c", "d"], True)
+        assert (before.texts, before.fin.complete, before.fin.set.first.index) == (["a", "b", "c", "d"], True, 0)
         flipped = await query(juliet, Set(max=3, before=""), flip=True)
         assert flipped.texts == ["g", "f", "e"]
         assert flipped.fin == last.fin

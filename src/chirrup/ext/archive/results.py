@@ -48,11 +48,12 @@ def result(message: Message, uid: str, query: str = "") -> str:
 
 def fin(found: Found, asked: Asked, uid: Callable[[int], str]) -> Fin:
     """What is said at the end."""
-    messages, count, page = found.messages, found.count, asked.page
+    messages, count, backwards = found.messages, found.count, asked.page.backwards
     index = None
-    if not page.backwards and asked.after is None:
+    if asked.after is None and (found.complete or not backwards):
         index = 0
-    elif count is not None and (found.complete if not page.backwards else asked.before is None):
+    elif count is not None and found.complete and not backwards:
+        # Of the last page it isn't told to who begins there: slixmpp 1.17 would take it for the end of all.
         index = count - len(messages)
     ends = [uid(message.id) for message in (messages[:1] + messages[-1:])]
     return Fin(found.complete, set=told(ends, count=count, index=index))
