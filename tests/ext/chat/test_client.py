@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from tests.plugins.liar import Liar, Peer
 
 from chirrup import JID, Client, Message, Presence
-from chirrup.core.errors import LocalProtocolError
+from chirrup.core.errors import LocalProtocolError, StanzaError
+from chirrup.core.stanza import error_reply
+from chirrup.core.xml import Element
 from chirrup.ext.carbons.client import Carbons
 from chirrup.ext.chat import lines
 from chirrup.ext.chat.client import Chat, Chats
 from chirrup.ext.chat_states.payloads import ChatState, chat_state_of
 from chirrup.ext.correction.payloads import Replace
 from chirrup.ext.markers.payloads import Displayed
+from chirrup.ext.reactions.payloads import Reactions
+from chirrup.ext.replies.payloads import Reply
 from chirrup.ext.retraction.payloads import Retract
 from chirrup.testing import serve
 
@@ -141,6 +146,104 @@ async def test_the_other_one_can_not_change_what_was_not_theirs() -> None:
         assert (line.body, line.retracted, line.displayed) == ("mine", False, False)
 
 
+def reaction(emojis: str, id_: str, of: str, delay: str = "") -> str:
+    inside = "".join(f"<reaction>{emoji}</reaction>" for emoji in emojis)
+    late = f"<delay xmlns='urn:xmpp:delay' stamp='{delay}'/>" if delay else ""
+    return (
+        f"<message from='bob@localhost/b' type='chat' id='{id_}'>"
+        f"<reactions xmlns='urn:xmpp:reactions:0' id='{of}'>{inside}</reactions>{late}</message>"
+    )
+
+
+async def test_late_reactions_do_not_take_the_place_of_newer_ones(liar: Liar) -> None:
+    """XEP-0444 §4.1."""
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        peer.send("<message from='bob@localhost/b' type='chat' id='m'><body>hi</body></message>")
+        peer.send(reaction("a", "1", "m", "2020-01-01T10:00:00Z"))
+        peer.send(reaction("b", "2", "m", "2020-01-01T09:00:00Z"))  # late
+        peer.send(reaction("c", "3", "m", "2020-01-01T11:00:00Z"))
+        peer.send(reaction("", "4", "m"))
+        peer.send(reaction("d", "5", "m", "2020-01-01T12:00:00Z"))  # late
+        peer.send(reaction("e", "6", "m", "no time at all"))
+        peer.send("<message from='bob@localhost/b' type='chat' id='n'><body>end</body></message>")
+        await peer.end()
+
+    client = liar.client(script)
+    chat = client.need(Chats).open("bob@localhost")
+    changes = chat.changes()
+    async with client:
+        assert [(await anext(aiter(chat))).body for _ in range(2)] == ["hi", "end"]
+        line = chat.lines.of("m", own=False)
+        assert line is not None
+        assert len(changes) == 4
+        assert line.reactions == {JID("bob@localhost"): ("e",)}
+
+
+async def test_reactions_that_are_returned_are_as_before() -> None:
+    """XEP-0444 §3.3."""
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob") as bob,
+        asyncio.timeout(10),
+    ):
+        chat, other = await talk(alice, bob)
+        said = await chat.send("Only hearts, please")
+        seen = await anext(aiter(other))
+        line = other.lines.of(said.id, own=False)
+        assert line is not None
+        returned = alice.messages(lambda message: message.has(Reactions))
+
+        async def refuse() -> None:
+            fault = error_reply((await anext(returned)).element, StanzaError("not-acceptable", "hearts"))
+            await alice.send(Message.received(fault, alice.jid, alice))
+
+        changes = other.changes()
+        await other.react(seen, "❤")
+        await anext(returned)
+        await other.react(seen, "❤", "🐟")
+        await refuse()
+        assert [(await anext(changes)).line for _ in range(3)] == [line] * 3
+        assert line.reactions == {bob.account: ("❤",)}
+        await other.react(seen, "🐟")
+        await other.react(seen, "👍")
+        await refuse()
+        await chat.send("end")
+        await anext(aiter(other))
+        assert line.reactions == {bob.account: ("👍",)}  # that came later, and nobody refused it
+
+
+async def test_an_origin_id_is_an_id_too(liar: Liar) -> None:
+    """XEP-0444 §4.2, XEP-0461 §4.1."""
+    heard: list[Element] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.log_in()
+        origin = "<origin-id xmlns='urn:xmpp:sid:0' id='o'/>"
+        peer.send(f"<message from='bob@localhost/b' type='chat' id='m'><body>hi</body>{origin}</message>")
+        heard.extend([await peer.read() for _ in range(2)])
+        peer.send(reaction("a", "1", "o"))
+        peer.send("<message from='bob@localhost/b' type='chat' id='n'><body>end</body></message>")
+        await peer.end()
+
+    client = liar.client(script)
+    client.available = False
+    chat = client.need(Chats).open("bob@localhost")
+    async with client:
+        message = await anext(aiter(chat))
+        await chat.react(message, "b")
+        await chat.reply(message, "and?")
+        await anext(aiter(chat))
+        line = chat.lines.of("o", own=False)
+        assert line is not None
+        assert line is chat.lines.of("m", own=False)
+        assert line.reactions == {JID("bob@localhost"): ("a",), client.jid.bare: ("b",)}
+    told = [element for element in heard if element.name == "message"]
+    assert [Reactions.find(told[0]), Reply.find(told[1])] == [Reactions("o", ("b",)), Reply("o", JID("bob@localhost"))]
+
+
 async def test_what_was_seen() -> None:
     async with (
         serve() as server,
@@ -230,8 +333,11 @@ async def test_lines_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         kept.correct(str(number), Message("bob@localhost", "x", id=f"{number}x"), own=True)
         kept.correct(str(number), Message("bob@localhost", "y", id=f"{number}y"), own=True)
     assert [line.id for line in kept] == ["2", "3", "4"]
-    assert len(kept._corrections) == 3
+    assert len(kept._aliases) == 3
     kept.add(Message("bob@localhost", "again", id="4"), own=True)
     assert len(kept) == 3
-    assert kept.react("2y", JID("bob@localhost"), tuple(map(str, range(100))))
+    for number in range(100):
+        reacted = lines.Reacted(f"r{number}", datetime.now(UTC), (str(number), *map(str, range(1000, 1100))))
+        assert kept.react("2y", JID("bob@localhost"), reacted)
+    assert len(next(iter(kept)).reacted[JID("bob@localhost")]) == 10
     assert len(next(iter(kept)).reactions[JID("bob@localhost")]) == lines.MOST_REACTIONS

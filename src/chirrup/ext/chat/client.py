@@ -5,22 +5,24 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final, TypeVar
+from datetime import UTC, datetime
+from typing import Final
 
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, on_message, on_presence
 from chirrup.client.feed import Feed, Feeds
 from chirrup.client.stanzas import Message, Presence
 from chirrup.client.states import ConnectionState
-from chirrup.core.errors import AddressError, LocalProtocolError, NetworkError, PayloadError
+from chirrup.core.errors import AddressError, LocalProtocolError, NetworkError
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext.chat.lines import Change, Line, Lines
+from chirrup.ext.chat.lines import Change, Line, Lines, Reacted, read
 from chirrup.ext.chat_states import NS as CHAT_STATES
 from chirrup.ext.chat_states.payloads import ChatState, chat_state_of, set_chat_state
 from chirrup.ext.correction import NS as CORRECTION
 from chirrup.ext.correction.payloads import Replace
+from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.fallback.payloads import BodyRegion, Fallback
 from chirrup.ext.hints.payloads import Hint, add_hints
 from chirrup.ext.markers import NS as MARKERS
@@ -32,8 +34,7 @@ from chirrup.ext.replies import NS as REPLIES
 from chirrup.ext.replies.payloads import Reply
 from chirrup.ext.retraction import NS as RETRACTION
 from chirrup.ext.retraction.payloads import Retract
-
-P = TypeVar("P", bound=Payload)
+from chirrup.ext.stanza_ids.payloads import OriginId
 
 _TAKEN_BACK: Final = "/me took a message back, which your client doesn't show."
 _MOST_WAITING: Final = 1_000
@@ -96,7 +97,7 @@ class Chat:
 
     async def reply(self, to: Message, body: str, *payloads: Payload | Element | None, quote: bool = True) -> Message:
         """Answer a certain message (XEP-0461). With `quote` it is quoted for clients that don't know replies."""
-        reply = Reply(_id(to), self.jid if not to.outgoing else self._entity.jid.bare)
+        reply = Reply(_reference(to), self.jid if not to.outgoing else self._entity.jid.bare)
         quoted = "".join(f"> {line}\n" for line in to.body.splitlines()) if quote else ""
         fallback = Fallback(REPLIES, (BodyRegion(0, len(quoted)),)) if quoted else None
         return await self.send(quoted + body, reply, fallback, *payloads)
@@ -125,7 +126,7 @@ class Chat:
 
     async def react(self, message: Message, *emojis: str) -> None:
         """Let these be the reactions to a message, none for none (XEP-0444)."""
-        reactions = self._make(None, Reactions(_id(message), tuple(dict.fromkeys(emojis))))
+        reactions = self._make(None, Reactions(_reference(message), tuple(dict.fromkeys(emojis))))
         add_hints(reactions.element, Hint.STORE)
         await self._send(reactions)
 
@@ -214,15 +215,18 @@ class Chat:
         """See what a message does to the lines. Whether it is a new one of them."""
         own = message.outgoing
         change: Change | None = None
-        if (retract := _find(message, Retract)) is not None:
+        if (retract := read(message, Retract)) is not None:
             change = self.lines.retract(retract.id, own=own)
-        elif (reactions := _find(message, Reactions)) is not None:
+        elif (reactions := read(message, Reactions)) is not None:
+            delay = read(message, Delay)
+            at = delay.stamp if delay is not None else datetime.fromtimestamp(self._entity.clock.time(), UTC)
+            reacted = Reacted(message.id, at, reactions.emojis)
             who = self._entity.jid.bare if own else self.jid
-            change = self.lines.react(reactions.id, who, reactions.emojis)
-        elif (displayed := _find(message, Displayed)) is not None and not own:
+            change = self.lines.react(reactions.id, who, reacted, delayed=delay is not None)
+        elif (displayed := read(message, Displayed)) is not None and not own:
             change = self.lines.display(displayed.id)
         elif message.body:
-            replace = _find(message, Replace)
+            replace = read(message, Replace)
             change = None if replace is None else self.lines.correct(replace.id, message, own=own)
             if change is None:
                 self.lines.add(message, own=own)
@@ -230,6 +234,12 @@ class Chat:
         if change is not None:
             self._changes.put(change)
         return False
+
+    def returned(self, message: Message) -> None:
+        """What was sent has come back."""
+        change = self.lines.refuse_reaction(message.id, self._entity.jid.bare)
+        if change is not None:
+            self._changes.put(change)
 
     def close(self) -> None:
         self._messages.close()
@@ -269,15 +279,19 @@ class Chats(Feature):
 
     @on_message()
     def message(self, message: Message) -> None:
-        if not self._chats or message.type not in ("chat", "normal"):
+        if not self._chats or message.type not in ("chat", "error", "normal"):
             return
         try:
             other = message.to if message.outgoing else message.sender
         except AddressError:
             return
         chat = self._chats.get(other.bare) if other is not None else None
-        if chat is not None:
+        if chat is None:
+            return
+        if message.type != "error":
             chat.came(message)
+        elif not message.outgoing:
+            chat.returned(message)
 
     @on_presence()
     def presence(self, presence: Presence) -> None:
@@ -290,18 +304,16 @@ def new_thread() -> str:
     return secrets.token_urlsafe(12)
 
 
-def _find(message: Message, payload: type[P]) -> P | None:
-    """What a message has of that; None where it is malformed."""
-    try:
-        return message.get(payload)
-    except PayloadError:
-        return None
-
-
 def _id(message: Message) -> str:
     """The id under which others know a message: of a correction that of what it corrects."""
-    replace = _find(message, Replace)
+    replace = read(message, Replace)
     id_ = replace.id if replace is not None else message.id
     if not id_:
         raise LocalProtocolError("a message without an id can't be referred to")
     return id_
+
+
+def _reference(message: Message) -> str:
+    """The id by which replies and reactions refer to a message: its origin id, if it has one (XEP-0444 §4.2)."""
+    origin = read(message, OriginId)
+    return _id(message) if origin is None or not origin.id or message.has(Replace) else origin.id

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from datetime import datetime
+from typing import Final, Literal, TypeVar
 
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
+from chirrup.core.payload import Payload
 from chirrup.core.record import record
 from chirrup.ext.fallback.payloads import Fallback, without_fallback
 from chirrup.ext.replies import NS as REPLIES
 from chirrup.ext.replies.payloads import Reply
+from chirrup.ext.stanza_ids.payloads import OriginId
+
+P = TypeVar("P", bound=Payload)
 
 MOST: Final = 500
 """So many lines of a conversation are remembered, the latest."""
 MOST_REACTIONS: Final = 20
 """So many reactions of one person to a line count."""
+_HISTORY: Final = 10
+"""So many changes of one person's reactions to a line are remembered, in case they are refused."""
 
 What = Literal["corrected", "retracted", "reacted", "displayed"]
 _Key = tuple[bool, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reacted:
+    """All of a person's reactions to a line, as one message told them."""
+
+    id: str
+    """The message's."""
+    at: datetime
+    """When it was sent, as far as that is known."""
+    emojis: tuple[str, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +60,10 @@ class Line:
     """Whether the other side has seen it; of an own line."""
     reactions: dict[JID, tuple[str, ...]] = field(default_factory=dict)
     """By bare address."""
+    reacted: dict[JID, list[Reacted]] = field(default_factory=dict, repr=False)
+    """How they came about, the last ones, by bare address."""
+    aliases: list[_Key] = field(default_factory=list, repr=False)
+    """What else it is called: by its origin id, and by that of its last correction."""
 
     @property
     def id(self) -> str:
@@ -61,7 +83,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._lines: dict[_Key, Line] = {}
-        self._corrections: dict[_Key, _Key] = {}
+        self._aliases: dict[_Key, _Key] = {}
 
     def __iter__(self) -> Iterator[Line]:
         return iter(tuple(self._lines.values()))
@@ -74,15 +96,27 @@ class Lines:
         key = (own, message.id)
         if not message.id or key in self._lines:
             return
-        self._lines[key] = Line(message, own, readable(message), _reply_to(message))
+        line = self._lines[key] = Line(message, own, readable(message), _reply_to(message))
+        origin = read(message, OriginId)
+        if origin is not None and origin.id not in ("", message.id):
+            self._call(line, origin.id)
         if len(self._lines) > MOST:
-            old = self._lines.pop(next(iter(self._lines)))
-            self._forget_correction(old)
+            self._forget_aliases(self._lines.pop(next(iter(self._lines))))
+
+    def _call(self, line: Line, alias: str) -> None:
+        self._aliases[line.own, alias] = (line.own, line.id)
+        line.aliases.append((line.own, alias))
+
+    def _forget_aliases(self, line: Line) -> None:
+        for alias in line.aliases:
+            if self._aliases.get(alias) == (line.own, line.id):
+                del self._aliases[alias]
+        line.aliases.clear()
 
     def of(self, id_: str, *, own: bool) -> Line | None:
-        """The line that one side gave this id, or the id of its last correction."""
+        """The line that one side gave this id, be it as origin id (XEP-0359), or the id of its last correction."""
         key = (own, id_)
-        return self._lines.get(key) or self._lines.get(self._corrections.get(key, key))
+        return self._lines.get(key) or self._lines.get(self._aliases.get(key, key))
 
     def find(self, id_: str) -> Line | None:
         """The line with that id, whoever said it."""
@@ -92,9 +126,11 @@ class Lines:
         line = self.of(id_, own=own)
         if line is None or line.retracted:
             return None
-        self._forget_correction(line)
-        if message.id:
-            self._corrections[own, message.id] = (own, line.id)
+        self._forget_aliases(line)
+        origin = read(line.message, OriginId)
+        for alias in dict.fromkeys((message.id, "" if origin is None else origin.id)):
+            if alias not in ("", line.id):
+                self._call(line, alias)
         line.corrected, line.body = message, readable(message)
         return Change("corrected", line)
 
@@ -104,18 +140,32 @@ class Lines:
             return None
         line.retracted, line.body = True, ""
         line.reactions.clear()
+        line.reacted.clear()
         return Change("retracted", line)
 
-    def react(self, id_: str, who: JID, emojis: tuple[str, ...]) -> Change | None:
+    def react(self, id_: str, who: JID, reacted: Reacted, *, delayed: bool = False) -> Change | None:
+        """Somebody's reactions to a line are others now, unless that comes late and they have changed since (XEP-0444
+        §4.1)."""
         line = self.find(id_)
-        kept = tuple(dict.fromkeys(emojis))[:MOST_REACTIONS]
-        if line is None or line.retracted or line.reactions.get(who, ()) == kept:
+        if line is None or line.retracted:
             return None
-        if kept:
-            line.reactions[who] = kept
-        else:
-            line.reactions.pop(who, None)
-        return Change("reacted", line)
+        history = line.reacted.setdefault(who, [])
+        if delayed and history and history[-1].at > reacted.at:
+            return None
+        history.append(reacted)
+        del history[:-_HISTORY]
+        return _react(line, who)
+
+    def refuse_reaction(self, id_: str, who: JID) -> Change | None:
+        """The message with that id, which changed somebody's reactions, was returned: they are as before (XEP-0444
+        §3.3)."""
+        for line in self._lines.values():
+            history = line.reacted.get(who, [])
+            for reacted in history:
+                if reacted.id == id_:
+                    history.remove(reacted)
+                    return _react(line, who)
+        return None
 
     def display(self, id_: str) -> Change | None:
         """The other side has seen an own line, and all before it."""
@@ -129,9 +179,26 @@ class Lines:
                 break
         return Change("displayed", line)
 
-    def _forget_correction(self, line: Line) -> None:
-        if line.corrected is not None:
-            self._corrections.pop((line.own, line.corrected.id), None)
+
+def _react(line: Line, who: JID) -> Change | None:
+    """Let somebody's last reactions be those to see; what has changed by that, if anything."""
+    history = line.reacted[who]
+    kept = tuple(dict.fromkeys(history[-1].emojis))[:MOST_REACTIONS] if history else ()
+    if line.reactions.get(who, ()) == kept:
+        return None
+    if kept:
+        line.reactions[who] = kept
+    else:
+        line.reactions.pop(who, None)
+    return Change("reacted", line)
+
+
+def read(message: Message, payload: type[P]) -> P | None:
+    """What a message has of that; None where it is malformed."""
+    try:
+        return message.get(payload)
+    except PayloadError:
+        return None
 
 
 def readable(message: Message) -> str:
@@ -147,8 +214,5 @@ def readable(message: Message) -> str:
 
 
 def _reply_to(message: Message) -> str:
-    try:
-        reply = message.get(Reply)
-    except PayloadError:
-        return ""
+    reply = read(message, Reply)
     return reply.id if reply is not None else ""
