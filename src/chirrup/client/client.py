@@ -185,6 +185,7 @@ class Client(Entity):
         since that may be another machine; what the server says doesn't."""
         dialer = Dialer(targets, resolver=self._resolver, clock=self.clock)
         failure: NetworkError | None = None
+        policy = replace(self._policy, reads_archive=any(feature.reads_archive for feature in self.features))
         while True:
             self._enter(ConnectionState.CONNECTING)
             try:
@@ -198,7 +199,7 @@ class Client(Entity):
                 )
                 stream = ClientStream(
                     self.domain,
-                    self._policy,
+                    policy,
                     make_id=self.make_id,
                     make_nonce=make_nonce,
                     limits=self._limits,

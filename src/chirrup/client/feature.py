@@ -102,6 +102,12 @@ class Feature:
         self.entity = entity
 
     @property
+    def reads_archive(self) -> bool:
+        """Whether it will look for what came while the client was away in the account's archive: then the server
+        needn't deliver it (XEP-0386 §3.2), and the session begins a round trip sooner."""
+        return False
+
+    @property
     def client(self) -> Client:
         """The entity, for features that only clients have. Raises LocalProtocolError at a component."""
         from chirrup.client.client import Client

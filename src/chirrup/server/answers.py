@@ -49,7 +49,7 @@ Answer = Callable[[], list[Event]]
 class Answers:
     """Answers what one stream asks, and holds what comes of it until the stream is ready."""
 
-    __slots__ = ("_connection", "_credentials", "_kept", "_known", "_plaintext", "_server", "_stream", "go_on")
+    __slots__ = ("_connection", "_credentials", "_kept", "_known", "_plaintext", "_server", "_stream", "begin")
 
     def __init__(self, connection: ClientConnection, stream: ServerStream, *, plaintext: bool) -> None:
         """`plaintext` says that there needn't be TLS."""
@@ -60,8 +60,8 @@ class Answers:
         self._plaintext = plaintext
         self._kept: dict[type, Any] = {}  # by modules, before there is a session
         self._known: Known | None = None  # whom the present attempt to log in is by, or the one that succeeded
-        self.go_on: Callable[[], None] | None = None
-        """What gives the connection its session, once the stream is ready, where there is something to do for that."""
+        self.begin: Callable[[], None] | None = None
+        """What gives the connection its session, once the stream is ready, where that waits for it."""
 
     @property
     def _secure(self) -> bool:
@@ -213,11 +213,10 @@ class Answers:
         except StreamError as error:
             fault = error
             return lambda: stream.fail(fault)
-        if connection.over:
-            if done.session is not None and done.go_on is None:
-                done.session.end()
-        else:
-            connection.session, self.go_on = done.session, done.go_on
+        if not connection.over:
+            connection.session, self.begin = done.session, done.begin
+        elif done.session is not None and done.is_new:
+            done.session.end()
         return lambda: stream.granted(done.granted)
 
     async def _resume(self, host: Host, previd: str, h: int) -> Answer:
@@ -238,7 +237,7 @@ class Answers:
         def go_on() -> list[Event]:
             assert session.management is not None
             connection.session = session
-            self.go_on = partial(
+            self.begin = partial(
                 attach, session, connection, h, log=connection.log.bind(jid=session.jid.text), secure=self._secure
             )
             return stream.resumed(session.jid, session.management.handled)

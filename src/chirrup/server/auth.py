@@ -6,11 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import SASLError
 from chirrup.core.features.upgrade import Upgrade
+from chirrup.core.record import record
 from chirrup.core.sasl import SALT_OCTETS, ScramKeys, decoy_keys, derive_keys, keys_match
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def make_keys(password: str) -> tuple[ScramKeys, ...]:
     return tuple(derive_keys(algorithm, password, secrets.token_bytes(16), ITERATIONS) for algorithm in ALGORITHMS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """What is known of somebody who logs in, read once: of an account, or of a name that nobody has."""
 

@@ -176,9 +176,9 @@ class ClientConnection(Connection):
 
     # -- stanzas
 
-    def ready(self, parser: StreamParser, leftover: bytes, resume: Callable[[], None] | None = None) -> None:
-        """Negotiation is over: what comes now goes to the session, which `resume` gives this connection if it is a
-        former one."""
+    def ready(self, parser: StreamParser, leftover: bytes, begin: Callable[[], None] | None = None) -> None:
+        """Negotiation is over: what comes now goes to the session, which `begin` gives this connection where that has
+        waited for it."""
         session = self.session
         if session is None:
             return
@@ -187,10 +187,10 @@ class ClientConnection(Connection):
         self._shelf = self._listeners.parsers.shelf(parser)
         self._negotiation = None
         self._receive = self._stanzas
-        if resume is None:
+        if begin is None:
             session.log.info("session begins")
         else:
-            resume()
+            begin()
         self.log = session.log
         if leftover:
             self._stanzas(leftover)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from hmac import digest
@@ -21,6 +21,7 @@ from chirrup.core.jid import JID
 from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.server.binding import bind
+from chirrup.server.held import Held
 from chirrup.server.resume import NotResumable, attach
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ class Established:
 
     granted: Granted
     session: Session | None = None
-    go_on: Callable[[], None] | None = None
-    """What gives the connection to a former session, once the stream is ready."""
+    begin: Callable[[], None] | None = None
+    """What gives the connection to the session, once the stream is ready."""
+    is_new: bool = False
+    """Whether it isn't a former one."""
 
 
 class Establishing:
@@ -59,13 +62,12 @@ class Establishing:
         self._log: Logger = connection.log
 
     async def run(self) -> Established:
-        """Raises the SASLError that the log-in fails with, or the StreamError that ends the stream. Nothing is awaited
-        after a session is bound: what is written to it comes behind the answer."""
+        """Raises the SASLError that the log-in fails with, or the StreamError that ends the stream."""
         request = self._request
+        token = await self._token()
         if request.new_keys:
             await self._host.store.accounts.add_keys(self._host.name, self._account.local, request.new_keys)
             self._log.info("keys upgraded", algorithms=[keys.algorithm for keys in request.new_keys])
-        token = await self._token()
         answer = None
         wanted = next((element for element in request.inline if (element.name, element.ns) == ("resume", sm.NS)), None)
         if wanted is not None:
@@ -76,9 +78,14 @@ class Establishing:
         inline = () if answer is None else (answer,)
         if request.bind is None:
             return Established(Granted(inline=inline, token=token))
-        session = await self._bind(request.bind)
-        results = tuple(self._switch_on(session, request.bind))
-        return Established(Granted(session.jid, results, inline, token), session)
+        held = Held(self._connection)
+        session = await self._bind(request.bind, held)
+        if not self._connection.over:
+            self._connection.session = session
+        results = [*self._switch_on(session, request.bind)]  # in the same turn of the loop: nothing comes in between
+        results += [answer for tell in self._host.hooks.session_told if (answer := await _told(tell, session))]
+        granted = Granted(session.jid, tuple(results), inline, token)
+        return Established(granted, session, partial(held.release, session), is_new=True)
 
     async def _token(self) -> Token | None:
         tokens, request = self._host.tokens, self._request
@@ -109,7 +116,7 @@ class Establishing:
 
     # -- a new session
 
-    async def _bind(self, wish: BindWish) -> Session:
+    async def _bind(self, wish: BindWish, held: Held) -> Session:
         host, agent = self._host, self._request.user_agent
         account = await (host.guest(self._account.local) if host.anonymous else host.load(self._account.local))
         if agent is not None and agent.id and account is not None:
@@ -120,7 +127,7 @@ class Establishing:
         data = (asked,) if agent is None else (asked, agent)
         try:
             return await bind(
-                host, self._account, self._resource(wish), self._connection,
+                host, self._account, self._resource(wish), held,
                 log=self._log, secure=self._secure, lang=self._lang, data=data,
             )  # fmt: skip
         except StanzaError as error:
@@ -144,19 +151,23 @@ class Establishing:
             return own
 
     def _switch_on(self, session: Session, wish: BindWish) -> Iterator[Element]:
-        """Each feature that was asked for and is there, and what there is to be told."""
-        host = self._host
-        handlers: list[Callable[[], Element | None]] = []
+        """Each feature that was asked for and is there; what they answer."""
         for element in wish.features:
-            switch = host.bind_inline.get((element.name, element.ns))
-            if switch is not None:
-                handlers.append(partial(switch, session, element))
-        handlers += [partial(tell, session) for tell in host.hooks.session_told]
-        for handler in handlers:
+            switch = self._host.bind_inline.get((element.name, element.ns))
+            if switch is None:
+                continue
             try:
-                answer = handler()
+                answer = switch(session, element)
             except Exception:
-                session.log.exception("a feature could not be switched on")
+                session.log.exception("a feature could not be switched on", element=element.name, ns=element.ns)
                 continue
             if answer is not None:
                 yield answer
+
+
+async def _told(tell: Callable[[Session], Awaitable[Element | None]], session: Session) -> Element | None:
+    try:
+        return await tell(session)
+    except Exception:
+        session.log.exception("a client could not be told all of its account")
+        return None

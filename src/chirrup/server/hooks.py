@@ -98,10 +98,10 @@ roster_changed: Final[Hook[[Account, Payload], None]] = Hook(
     "roster_changed", "An item of an account's roster is new, another or gone: the <query/> that tells of it."
 )
 session_bound: Final[Hook[[Session], None]] = Hook("session_bound", "A client has bound a resource.")
-session_told: Final[Hook[[Session], Element | None]] = Hook(
+session_told: Final[Hook[[Session], Awaitable[Element | None]]] = Hook(
     "session_told",
     "A client has bound a resource while it logged in (XEP-0386), and what it switched on is on: what it is told of "
-    "its account in <bound/>, if anything.",
+    "its account in <bound/>, if anything. async; what is written to the session meanwhile comes behind that",
 )
 session_available: Final[Hook[[Session], None]] = Hook(
     "session_available", "A session sent its first presence without type since it was bound or unavailable."

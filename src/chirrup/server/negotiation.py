@@ -127,7 +127,7 @@ class Negotiation:
                 connection.log.info("authenticated", mechanism=mechanism, secure=self._secure)
             case Ready():
                 self._send_out()
-                connection.ready(self._stream.parser, self._stream.leftover, self._answers.go_on)
+                connection.ready(self._stream.parser, self._stream.leftover, self._answers.begin)
             case Failed(error=error, received=received):
                 connection.log_error(error, by="the client" if received else "us")
                 self._send_out()

@@ -108,6 +108,11 @@ class MessageRows:
     def count_waiting(self, owner: str) -> int:
         return self._count("owner = :owner AND waiting", _WAITING, {"owner": owner})
 
+    def waiting_in_archive(self, owner: str) -> list[int]:
+        """The ids of what waits and is in the archive too."""
+        query = f"SELECT id FROM {self._table(_WAITING)} WHERE owner = :owner AND waiting AND archived ORDER BY id"
+        return list(self._connection.execute(_statement(query), {"owner": owner}).scalars())
+
     def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> list[Message]:
         where, values = self._where(owner, which)
         index = "" if which.peer is None else _BY_PEER

@@ -59,7 +59,8 @@ class TestServer:
             await self.add_account(full.bare.text, password)
         client = await self.raw(direct_tls=direct_tls)
         credentials = Credentials(full.local, password)
-        await client.log_in(ClientPolicy(credentials, full.resource, tls_required=tls), full.domain)
+        policy = ClientPolicy(credentials, full.resource, tls_required=tls, reads_archive=False)
+        await client.log_in(policy, full.domain)
         if presence:
             client.send("<presence/>")
             await client.settle()

@@ -230,6 +230,9 @@ class ClientPolicy:
     """How a resource that the server makes is to begin: the program's name, which all contacts see (XEP-0386)."""
     bind_inline: tuple[Element, ...] = ()
     """What to switch on while the resource is bound, where that is offered (`<enable xmlns='urn:xmpp:carbons:2'/>`)."""
+    reads_archive: bool = True
+    """Whether somebody will look for what has waited for the account in its archive. The server doesn't deliver that to
+    who binds a resource along with the log-in (XEP-0386 §3.2), so it takes a request of its own where nobody does."""
     want_token: bool = False
     """Whether to ask for a token to log in with the next time."""
     upgrade_keys: bool = True

@@ -12,7 +12,7 @@ from chirrup.core.record import record
 from chirrup.core.xml import Element
 
 NS: Final = "urn:xmpp:bind:0"
-XEPS: Final = ((386, "1.1.0", "offline messages are kept until they are delivered or fetched from the archive"),)
+XEPS: Final = ((386, "1.1.0", "offline messages that aren't in the archive are delivered all the same"),)
 
 MAX_WISHES: Final = 32
 """Elements in one request that are looked at; nobody has as many features."""

@@ -1,6 +1,9 @@
 """Tokens to log in with the next time (XEP-0484), by the mechanisms of `core.sasl.hashed_token`.
 
-They have no turn of their own: their elements travel in those of `sasl2`. Early data of TLS is neither sent nor taken.
+They have no turn of their own: their elements travel in those of `sasl2`.
+
+Early data of TLS (0-RTT) is neither sent nor taken, and `tls-0rtt` not offered: Python's ssl module has no way to it.
+One breath is all the same one round trip after the handshake. A `count` is heeded wherever a client sends one.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from chirrup.core.sasl.hashed_token import NAMES, usable
 from chirrup.core.xml import Element
 
 NS: Final = "urn:xmpp:fast:0"
-XEPS: Final = ((484, "0.2.0", "without early data of TLS"),)
+XEPS: Final = ((484, "0.2.0", "without early data of TLS (0-RTT), which Python's ssl module can't do"),)
 
 _LARGEST_COUNT: Final = 2**31 - 1
 """`count` is an xs:int."""

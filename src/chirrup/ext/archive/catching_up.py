@@ -61,6 +61,11 @@ class CatchUp(Feature):
         self._sessions: deque[JID] = deque(maxlen=_SESSIONS)
         self._task: asyncio.Task[Any] | None = None
 
+    @property
+    def reads_archive(self) -> bool:
+        """Without knowing where to go on from, nobody would look for what has waited."""
+        return self._works and self.last is not None
+
     async def session_bound(self) -> None:
         self._sessions.append(self.client.jid)
         self._works = True
@@ -129,8 +134,7 @@ class CatchUp(Feature):
         self._reading = True
         try:
             if self.last is None:
-                page = await self._archive.page(before="", limit=1)
-                self.last, self._caught_up = page.last, True
+                self.last, self._caught_up = await self._newest(), True
             else:
                 self._caught_up = await self._fetch(pages)
         except (StanzaError, DeadlineError):
@@ -138,6 +142,17 @@ class CatchUp(Feature):
             raise
         if self._caught_up:
             self._release()
+
+    async def _newest(self) -> str:
+        """The id of the archive's last message. It isn't fetched where that can be helped: what was is no longer
+        delivered."""
+        try:
+            end = (await self._archive.ends()).end
+        except StanzaError as error:
+            if error.type == "wait":
+                raise
+            return (await self._archive.page(before="", limit=1)).last
+        return end.id if end is not None else ""
 
     async def _fetch(self, pages: int | None) -> bool:
         """Fetch what came after `last`: so many pages at most, and no more than handlers have room for, or all. Whether

@@ -37,6 +37,8 @@ from chirrup.server.module import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from chirrup.server.host import Host
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
@@ -199,6 +201,21 @@ class Archive(Module):
             lambda connection: self._messages.within(connection).ends(account.jid.text)
         )
         return metadata(first, last, self._uid)
+
+    @hooks.session_told()
+    async def told(self, session: Session) -> Element:
+        """How far the archive goes when the resource is bound (XEP-0386 §3.2): who binds it in this way reads the
+        archive up to there, and isn't handed over what waits and is in it."""
+        owner = session.account.jid.text
+
+        def look(connection: Connection) -> tuple[Metadata, list[int]]:
+            rows = self._messages.within(connection)
+            return metadata(*rows.ends(owner), self._uid), rows.waiting_in_archive(owner)
+
+        told, waiting = await self.host.store.read(look)
+        if self._offline is not None:
+            self._offline.left_to_archive(session, waiting)
+        return told.to_element()
 
     # -- preferences
 

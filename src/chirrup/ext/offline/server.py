@@ -252,13 +252,27 @@ class Offline(Module):
             kept.unsent = max(0, kept.unsent - len(new))
             self._forget(session.account, new)
 
+    def left_to_archive(self, session: Session, ids: list[int]) -> None:
+        """A client that has come finds these in the archive: they needn't be handed over (XEP-0386 §3.2), unless
+        another is being given them, or it's gone again."""
+        account = session.account
+        kept = account.get(Kept)
+        if ids and kept.receiver is None and account.sessions.get(session.jid.resource) is session:
+            kept.handed.difference_update(ids)
+            self._forget(account, ids)
+
     def _forget(self, account: Account, ids: list[int]) -> None:
         kept = account.get(Kept)
-        kept.count = max(0, kept.count - len(ids))
+        taken = min(kept.count, len(ids))
+        kept.count -= taken
 
         def settled(future: asyncio.Future[Any]) -> None:
-            if not future.cancelled() and (error := future.exception()) is not None:
-                kept.count += len(ids)
+            if future.cancelled():
+                return
+            error = future.exception()
+            # Somebody else may have forgotten some of them at the same time.
+            kept.count = max(0, kept.count + taken - (0 if error else future.result()))
+            if error is not None:
                 self.host.log.error("offline messages could not be removed", owner=account.jid.text, reason=str(error))
 
         self._messages.delivered(account.jid.text, ids).add_done_callback(settled)

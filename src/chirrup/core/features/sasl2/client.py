@@ -213,8 +213,9 @@ class ClientSASL2(ClientFeature):
             for feature in self._inline:
                 if feature.ns == offer.ns and (request := feature.ask(stream, offer)) is not None:
                     element.append(request)
-        if self._offer.bind is not None and not stream.policy.resource:
-            element.append(bind2.wish(stream.policy.tag, self._wishes(stream, self._offer.bind)))
+        policy = stream.policy
+        if self._offer.bind is not None and not policy.resource and policy.reads_archive:
+            element.append(bind2.wish(policy.tag, self._wishes(stream, self._offer.bind)))
         for request in more:
             element.append(request)
         stream.write(element)
