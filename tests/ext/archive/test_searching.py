@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.archive import FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Query
 from chirrup.ext.forms.payloads import Form
 from chirrup.ext.rsm.payloads import Set
+from chirrup.store import Store
 from chirrup.testing import TestClient, TestServer, serve
 
 Ask = Callable[..., Awaitable[Any]]
@@ -107,3 +111,18 @@ async def test_a_search_page_by_page(query: Ask) -> None:
             page = Set(max=100, before=answer.ids[0])
         assert found == [f"word {number}" for number in range(300)]
         assert (await query(juliet, Set(max=0), **{FULL_TEXT_FIELD: "word"})).fin.set.count == 300
+
+
+async def test_a_server_that_stops_waits_for_no_index(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await fill(server, "juliet@localhost", 20_000)
+        for number in range(2):
+            search(juliet, f"word {number}", str(number))
+        juliet.send("<iq type='get' id='ping' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    store = await Store.open(str(tmp_path / "chirrup.db"))
+    try:
+        assert not await store.messages.index("juliet@localhost"), "much is left"
+    finally:
+        await store.close()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
+
+from chirrup.core.errors import StanzaError
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
@@ -15,25 +18,34 @@ class Indexes:
     def __init__(self, host: Host) -> None:
         self._spawn = host.server.spawn
         self._messages = host.store.messages
-        self._made: dict[str, asyncio.Task[None]] = {}
+        self._made: dict[str, asyncio.Task[bool]] = {}
+        self._stopped = False
 
-    async def refresh(self, owner: str) -> asyncio.Task[None] | None:
-        """Index what is new, if it is little. For more there is a task, which the first search of an archive gets so
-        that nothing else needs to wait for it; further ones wait here: an account has one at a time."""
+    def stop(self) -> None:
+        """Go on with none of them."""
+        self._stopped = True
+
+    async def refresh(self, owner: str) -> Awaitable[None] | None:
+        """Index what is new, if it is little. For more, the first search of an archive gets what it has to wait for,
+        and nothing else needs to wait with it; further ones wait here: an account has one such search at a time."""
         if await self._messages.index(owner):
             return None
         task = self._made.get(owner)
         if task is not None:
-            await asyncio.shield(task)
+            await _end_of(task)
             return None
         task = self._made[owner] = self._spawn(self._make(owner))
         task.add_done_callback(lambda _: self._made.pop(owner))
-        return task
+        return _end_of(task)
 
-    async def stop(self) -> None:
-        for task in list(self._made.values()):
-            task.cancel()
+    async def _make(self, owner: str) -> bool:
+        """Whether it is whole now."""
+        while not self._stopped:
+            if await self._messages.index(owner):
+                return True
+        return False
 
-    async def _make(self, owner: str) -> None:
-        while not await self._messages.index(owner):
-            pass
+
+async def _end_of(task: asyncio.Task[bool]) -> None:
+    if not await asyncio.shield(task):
+        raise StanzaError("service-unavailable", "the archive is being closed")

@@ -97,7 +97,7 @@ class Archive(Module):
         self._retention.start()
 
     async def stop(self) -> None:
-        await self._indexes.stop()
+        self._indexes.stop()
         await self._retention.stop()
 
     @hooks.account_loading()
