@@ -125,6 +125,16 @@ def test_a_word_is_learned_once_and_used_in_what_is_sent():
     assert memory.fill("<iq id='{id}' to='{nobody}'/>") == "<iq id='q7' to='{nobody}'/>"
 
 
+def test_a_word_may_be_a_part_of_a_value():
+    memory = Memory()
+    (wanted,) = elements("<message><body>xmpp:{who}?roster;preauth={token};by={who}</body></message>")
+    (got,) = elements("<message><body>xmpp:romeo@localhost?roster;preauth=a.b;by=romeo@localhost</body></message>")
+    (another,) = elements("<message><body>xmpp:romeo@localhost?roster;preauth=a-b;by=romeo@localhost</body></message>")
+    assert not memory.difference(wanted, got)
+    assert memory.fill("{token} of {who}") == "a.b of romeo@localhost"
+    assert memory.difference(wanted, another)
+
+
 def test_nothing_is_learned_from_what_does_not_match():
     memory = Memory()
     assert difference("<iq id='{id}' type='get'/>", "<iq id='wrong' type='set'/>", memory=memory) != ""

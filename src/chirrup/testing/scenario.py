@@ -28,12 +28,13 @@ on it where the server is ready for that; what it sends is sent as it stands, wh
 `<stream:stream/>`.
 
 An expected element names what must be there: attributes, children and text that it doesn't name may be anything. `*`
-stands for any value that isn't empty, `{word}` for one that must be the same wherever the word comes again; in what is
-sent, `{word}` is replaced by it. A block `server` at the top, in TOML, changes the configuration.
+stands for any value that isn't empty, `{word}` for one, or a part of one, that must be the same wherever the word comes
+again; in what is sent, `{word}` is replaced by it. A block `server` at the top, in TOML, changes the configuration.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from dataclasses import dataclass, field
@@ -212,7 +213,18 @@ def _matches(wanted: str, got: str | None, words: dict[str, str]) -> bool:
         return False
     if wanted == "*":
         return got != ""
-    match = _WORD.fullmatch(wanted)
+    texts = _WORD.split(wanted)  # every other one is a word
+    if len(texts) == 1:
+        return wanted == got
+    pattern, new = "", set[str]()
+    for text, word in itertools.zip_longest(texts[::2], texts[1::2]):
+        pattern += re.escape(text)
+        if word in words:
+            pattern += re.escape(words[word])
+        elif word is not None:
+            pattern += f"(?P={word})" if word in new else f"(?P<{word}>.+)"
+            new.add(word)
+    match = re.fullmatch(pattern, got, re.DOTALL)
     if match is not None:
-        return bool(got) and words.setdefault(match[1], got) == got
-    return wanted == got
+        words.update(match.groupdict())
+    return match is not None
