@@ -8,6 +8,7 @@ import pytest
 from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.ext.client_state import NS
+from chirrup.ext.client_state.server import ClientState
 from chirrup.ext.client_state.waiting import Waiting
 from chirrup.server.session import Session
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
@@ -166,6 +167,34 @@ async def test_a_mention_in_a_room_does_not_wait() -> None:
             "nobody in particular",
             "capulet: your turn",
         ]
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+async def test_the_own_presence_in_a_room_does_not_wait(quote: str) -> None:
+    async with serve() as server:
+        phone, romeo = await pair(server)
+        await go_inactive(server, phone)
+        room = "http://jabber.org/protocol/muc#user"
+        for code in ("100", "110"):
+            status = f"<x xmlns='{room}'><item role='none'/><status code={quote}{code}{quote}/></x>"
+            romeo.send(f"<presence to='{phone.jid}' id='{code}'>{status}</presence>")
+        assert [(await phone.receive()).get("id") for _ in range(2)] == ["100", "110"]
+
+
+async def test_a_client_that_says_it_in_turns_without_end() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        phone, romeo = await pair(server)
+        for number in range(1000):
+            phone.send(f"{INACTIVE}<message to='{phone.jid}' type='headline'><body>{number}</body></message>{ACTIVE}")
+        await phone.settle()
+        assert [stanza.child_text("body") for stanza in unrequested(phone)] == [str(number) for number in range(1000)]
+        assert not server.server.hosts["localhost"].module(ClientState)._due
+        for _ in range(1000):
+            phone.send(INACTIVE + ACTIVE + ACTIVE + INACTIVE)
+        await phone.settle()
+        say(romeo, "<body>hi</body>")
+        assert (await phone.receive()).child_text("body") == "hi"
 
 
 async def test_only_so_much_waits() -> None:

@@ -17,6 +17,8 @@ _SILENT: Final = frozenset(
 )
 """Namespaces of what a person need not be disturbed for."""
 _TAG: Final = re.compile(rb"<(\w+)((?: [^\s=]+='[^']*')*)")
+_ROOMS: Final = b"http://jabber.org/protocol/muc#user"
+_OWN: Final = re.compile(rb"<status\s[^>]*code\s*=\s*[\"']110[\"']")
 _ATTRIBUTE: Final = re.compile(rb" ([^\s=]+)='([^']*)'")
 
 
@@ -35,6 +37,12 @@ def kind_of(written: bytes) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
     attributes = dict(_ATTRIBUTE.findall(tag[2]))
     return tag[1], attributes.get(b"type", b""), attributes.get(b"from", b"")
+
+
+def is_own_in_room(presence: bytes) -> bool:
+    """Whether presence, as it is written, is the client's own in a room: a client that enters one waits for it, and one
+    that is put out of it should know (XEP-0045 §7.2.2)."""
+    return _ROOMS in presence and _OWN.search(presence) is not None
 
 
 def is_replaceable(presence_type: bytes) -> bool:

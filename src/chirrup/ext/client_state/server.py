@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.xml import CLIENT, STREAMS, Element
 from chirrup.ext.client_state import NS
-from chirrup.ext.client_state.rules import Urgency, is_replaceable, judge, kind_of
+from chirrup.ext.client_state.rules import Urgency, is_own_in_room, is_replaceable, judge, kind_of
 from chirrup.ext.client_state.waiting import Waiting
 from chirrup.ext.presence.directed import Directed
 from chirrup.server import hooks
@@ -52,7 +51,7 @@ class ClientState(Module):
 
     def __init__(self, host: Host, settings: Any) -> None:
         super().__init__(host, settings)
-        self._due: deque[tuple[float, Session, Waiting]] = deque()  # the earliest first: all wait equally long
+        self._due: dict[Waiting, Session] = {}  # the earliest first: all wait equally long
         self._timer: Timer | None = None
         self._parser = _new_parser()
 
@@ -102,26 +101,27 @@ class ClientState(Module):
         waiting: Any = session.data.pop(Waiting, None)
         if waiting is not None:
             session.undivert()
-            _send(session, waiting)
+            self._send(session, waiting)
 
     # -- what is written to it
 
     def _take(self, session: Session, waiting: Waiting, written: bytes) -> None:
         urgency, key = self._judge(session, written)
         if urgency is Urgency.NOW:
-            _send(session, waiting)
+            self._send(session, waiting)
             session.pass_on(written)
             return
         waiting.add(written, key)
         if len(waiting) > self.settings.max_waiting or waiting.octets > self.settings.max_waiting_bytes:
-            _send(session, waiting)
+            self._send(session, waiting)
         elif urgency is Urgency.SOON and waiting.due is None:
             self._wait(session, waiting)
 
     def _judge(self, session: Session, written: bytes) -> tuple[Urgency, Hashable]:
         name, kind, sender = kind_of(written)
         if name == b"presence":
-            return (Urgency.LATER, sender) if is_replaceable(kind) else (Urgency.NOW, None)
+            later = is_replaceable(kind) and not is_own_in_room(written)
+            return (Urgency.LATER, sender) if later else (Urgency.NOW, None)
         if name != b"message":
             return Urgency.NOW, None
         message = self._parse(written)
@@ -143,10 +143,10 @@ class ClientState(Module):
 
     def _wait(self, session: Session, waiting: Waiting) -> None:
         if not self.settings.wait:
-            _send(session, waiting)
+            self._send(session, waiting)
             return
         waiting.due = self.host.clock.monotonic() + self.settings.wait
-        self._due.append((waiting.due, session, waiting))
+        self._due[waiting] = session
         if self._timer is None:
             self._timer = self.host.clock.call_later(self.settings.wait, self._expire)
 
@@ -154,19 +154,16 @@ class ClientState(Module):
         """Send what has waited long enough."""
         self._timer = None
         now = self.host.clock.monotonic()
-        while self._due and self._due[0][0] <= now:
-            due, session, waiting = self._due.popleft()
-            if waiting.due == due:
-                _send(session, waiting)
-        while self._due and self._due[0][2].due != self._due[0][0]:
-            self._due.popleft()
-        if self._due:
-            self._timer = self.host.clock.call_later(self._due[0][0] - now, self._expire)
+        while (first := next(iter(self._due), None)) is not None and first.due is not None:
+            if first.due > now:
+                self._timer = self.host.clock.call_later(first.due - now, self._expire)
+                return
+            self._send(self._due[first], first)
 
-
-def _send(session: Session, waiting: Waiting) -> None:
-    for stanza in waiting.take():
-        session.pass_on(stanza)
+    def _send(self, session: Session, waiting: Waiting) -> None:
+        self._due.pop(waiting, None)
+        for stanza in waiting.take():
+            session.pass_on(stanza)
 
 
 def _nicks(session: Session, room: JID) -> Collection[str]:
