@@ -35,6 +35,15 @@ _NODES: Final = text(
     "UNION ALL SELECT 2, node, jid, subid, state, options, 0.0 FROM pubsub_subscription WHERE owner = :owner "
     "ORDER BY part, node"
 )
+_PUBLISH: Final = text(
+    "INSERT INTO pubsub_item (owner, node, item, position, publisher, stamp, size, payload) "
+    "SELECT :owner, :node, :item, coalesce(max(position), 0) + 1, :publisher, CAST(:stamp AS DOUBLE PRECISION), "
+    "CAST(:size AS BIGINT), :payload FROM pubsub_item WHERE owner = :owner AND node = :node "
+    "ON CONFLICT (owner, node, item) DO UPDATE SET position = excluded.position, publisher = excluded.publisher, "
+    "stamp = excluded.stamp, size = excluded.size, payload = excluded.payload"
+)
+_COUNT: Final = text("SELECT count(*) FROM pubsub_item WHERE owner = :owner AND node = :node")
+_SIZE: Final = text(f"SELECT coalesce(sum(size + {OVERHEAD}), 0) FROM pubsub_item WHERE owner = :owner")
 _LAST: Final = text(
     "SELECT node, item, publisher, stamp, payload, position FROM pubsub_item "
     "WHERE owner = :owner AND node = :node ORDER BY position DESC LIMIT 1"
@@ -145,20 +154,16 @@ class PubSubRows:
         self, owner: str, node: str, item: str, publisher: str, stamp: float, payload: str, *, keep: int
     ) -> list[str]:
         """Put an item at the end, in place of one with its id. The ids of those that went, so that `keep` are left."""
-        table = pubsub_item
-        self._connection.execute(delete(table).where(*_of(table, owner, node), table.c.item == item))
-        last = self._connection.execute(select(func.max(table.c.position)).where(*_of(table, owner, node))).scalar()
         row: dict[str, Any] = {
             "owner": owner,
             "node": node,
             "item": item,
-            "position": (last or 0) + 1,
             "publisher": publisher,
             "stamp": stamp,
             "size": len(payload.encode()),
             "payload": payload,
         }
-        self._connection.execute(insert(table), row)
+        self._connection.execute(_PUBLISH, row)
         return self.trim(owner, node, keep)
 
     def trim(self, owner: str, node: str, keep: int) -> list[str]:
@@ -228,6 +233,8 @@ class PubSubRows:
 
     def count(self, owner: str, node: str, *, before: int | None = None, since: float | None = None) -> int:
         """How many items there are, or how many of them stand before a position, published at `since` or later."""
+        if before is since is None:
+            return int(self._connection.execute(_COUNT, {"owner": owner, "node": node}).scalar_one())
         query = select(func.count()).select_from(pubsub_item).where(*_of(pubsub_item, owner, node), *_since(since))
         if before is not None:
             query = query.where(_columns.position < before)
@@ -246,8 +253,7 @@ class PubSubRows:
 
     def size(self, owner: str) -> int:
         """Bytes of the payloads of all its items, with `OVERHEAD` for each item."""
-        query = select(func.coalesce(func.sum(_columns.size + OVERHEAD), 0)).where(_columns.owner == owner)
-        return int(self._connection.execute(query).scalar_one())
+        return int(self._connection.execute(_SIZE, {"owner": owner}).scalar_one())
 
     def forget(self, owner: str) -> None:
         """Delete everything that the service has."""

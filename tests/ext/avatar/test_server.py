@@ -80,7 +80,32 @@ async def test_a_picture_that_is_published_openly_is_in_the_vcard(people: Any, f
         empty = f"<publish node='{METADATA}'><item><metadata xmlns='{METADATA}'/></item></publish>"
         assert await people.do(juliet, empty) == ""
         assert await photo(tybalt, JULIET) == ""
+        assert await shown(romeo, juliet) == [""]
+        juliet.send("<presence/>")
+        await juliet.settle()
         assert await shown(romeo, juliet) == [None]
+        await publish(people, juliet, access_model="open")
+        assert await shown(romeo, juliet) == [HASH]
+        juliet.send("<presence><x xmlns='vcard-temp:x:update'><photo/></x></presence>")
+        await juliet.settle()
+        assert await shown(romeo, juliet) == [""]
+        assert await people.do(juliet, empty) == ""
+        assert await shown(romeo, juliet) == []  # its client has said so itself
+
+
+@pytest.mark.parametrize("how", ["delete", "purge", "retract"])
+async def test_a_picture_that_is_taken_back(people: Any, friends: Any, how: str) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server)
+        await publish(people, juliet, access_model="open")
+        assert await photo(romeo, JULIET) == f"image/png {HASH}"
+        if how == "retract":
+            done = await people.do(juliet, f"<retract node='{METADATA}'><item id='{HASH}'/></retract>")
+        else:
+            done = await people.own(juliet, f"<{how} node='{METADATA}'/>")
+        assert done == ""
+        assert await photo(romeo, JULIET) == ""
+        assert (await shown(romeo, juliet))[-1] == ""
 
 
 async def test_a_picture_for_contacts_is_not_in_the_vcard_that_everybody_may_read(people: Any, friends: Any) -> None:

@@ -61,6 +61,9 @@ async def test_groups_of_the_roster(people: Any, friends: Any) -> None:
         assert await people.items(romeo, "tune", to=JULIET) == ["a"]
         await people.publish(juliet, "tune", "b")
         assert await people.told_items(romeo) == ["b"]
+        juliet.send("<presence type='unsubscribed' to='romeo@localhost'/>")  # in the group, but without presence
+        await juliet.settle()
+        assert await people.items(romeo, "tune", to=JULIET) == "not-authorized presence-subscription-required"
 
 
 @pytest.mark.parametrize(

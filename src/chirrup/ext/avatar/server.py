@@ -31,6 +31,10 @@ class Photo:
         self.hash = hash_
 
 
+class Silent:
+    """Marks a session whose client says that there shall be no picture."""
+
+
 class Avatars(Module):
     """Makes published avatars and the pictures in vCards the same, and tells in presence which one it is."""
 
@@ -46,6 +50,8 @@ class Avatars(Module):
         self._pubsub = self.need(PersonalEventing)
         self._pubsub.also_load(self._stored, self._loaded)
         self._pubsub.observe(METADATA, self._published)
+        self._told: Element | None = None
+        """The presence that is sent because of another picture, and not by a client."""
 
     @hooks.account_loading(after=["pubsub"])
     async def load(self, account: Account) -> None:
@@ -73,13 +79,15 @@ class Avatars(Module):
     async def _published(self, change: Change) -> None:
         """Put the picture that somebody has now into the vCard (XEP-0398 §4.1), if all may see it (§8)."""
         service = change.service
-        if change.by == service.jid or change.payload is None or not isinstance(service, PersonalService):
-            return
-        try:
-            metadata = Metadata.parse(change.payload)
-        except PayloadError:
+        if change.by == service.jid or not isinstance(service, PersonalService):
             return
         account = service.account
+        if change.payload is None and await self._pubsub.items(account, METADATA):
+            return
+        try:
+            metadata = Metadata() if change.payload is None else Metadata.parse(change.payload)
+        except PayloadError:
+            return
         if not metadata.infos:
             if account.get(Photo).hash:
                 await self._put(account, None)
@@ -124,14 +132,20 @@ class Avatars(Module):
         account.get(Photo).hash = hash_
         await self._hashes.set(account.jid.text, hash_)
         for session in account.available:
-            if session.presence is not None and _speaks(session.presence):
-                presence = session.presence.copy()
+            if session.presence is not None and Silent not in session.data:
+                presence = self._told = session.presence.copy()
                 presence.remove("x", UPDATE)
+                if not hash_:  # said once, so that nobody shows the former one any more (XEP-0153 §4.1)
+                    presence.append(Update("").to_element())
                 for handler in self.host.hooks.presence_out:
                     handler(session, presence)
 
     @hooks.presence_out(before=["presence"])
     def broadcast(self, session: Session, stanza: Element) -> None:
+        if stanza is not self._told and stanza.attrs.get("type") is None:
+            session.data.pop(Silent, None)
+            if not _speaks(stanza):
+                session.data[Silent] = Silent()
         self._show(session, stanza)
 
     @hooks.presence_directed(before=["presence"])

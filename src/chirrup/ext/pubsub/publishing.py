@@ -119,11 +119,12 @@ def _store(
     rows.ensure_node(owner, node.name, config.to_text(), node.created)
     if not config.persist_items:
         return
-    there = rows.find(owner, node.name, [name])
+    reject = config.publish_node_full == "reject"
+    there = [] if may_replace and not reject else rows.find(owner, node.name, [name])
     if there and not may_replace and JID.parse(there[0].publisher).bare != publisher.bare:
         raise StanzaError("forbidden", "the item is somebody else's")
     keep = min(config.max_items or limits.max_items, limits.max_items)
-    if config.publish_node_full == "reject" and not there and rows.count(owner, node.name) >= keep:
+    if reject and not there and rows.count(owner, node.name) >= keep:
         raise refusal("conflict", "node-full")
     rows.publish(owner, node.name, name, publisher.text, stamp, text, keep=keep)
     if config.item_expire is not None:

@@ -160,7 +160,9 @@ class Service(ABC):
                 if self.shares_presence_with(jid.bare):
                     return None
                 return presence_needed()
-            case "roster":
+            case "roster":  # §6.5.1: both
+                if not self.shares_presence_with(jid.bare):
+                    return presence_needed()
                 if set(node.config.roster_groups_allowed) & set(self.groups_of(jid.bare)):
                     return None
                 return refusal("not-authorized", "not-in-roster-group")
