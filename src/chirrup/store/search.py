@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, text
 
-BATCH: Final = 200
+BATCH: Final = 100
 """Messages that are indexed in one write."""
 _BATCH_TEXT: Final = 262_144
 """Characters of stanzas after which it ends before its time: nothing else is written meanwhile."""
