@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chirrup.core.sasl import keys_match
+from chirrup.core.values import format_datetime
 from chirrup.store.messages import Range
 
 Run = Callable[..., Any]
@@ -324,6 +327,22 @@ def test_times_that_cannot_be(chirrup: Run, stored: Any) -> None:
     assert len(set(ids)) == 8
     assert stored(lambda store: store.messages.page(JULIET, Range(after=4_000_000_000_000_000), limit=9)) == []
     assert stored(lambda store: store.messages.index(JULIET))
+
+
+def test_messages_of_this_second_keep_their_time(chirrup: Run, stored: Any) -> None:
+    """One that only has a second is put somewhere within it, which may not have come yet when it is moved on."""
+    moment = int((time.time() + 0.9) * 1_000_000)
+    stamp = format_datetime(datetime.fromtimestamp(moment // 1_000_000, UTC).replace(microsecond=moment % 1_000_000))
+    delay = f"<delay xmlns='urn:xmpp:delay' from='capulet.com' stamp='{stamp}'/>"
+    archived, waiting = [f"<message xmlns='jabber:client'><body>{words}</body>" for words in ("archived", "waiting")]
+    source = file(
+        f"<user name='juliet'><archive xmlns='{PIE}#mam'><result xmlns='urn:xmpp:mam:2' id='1'><forwarded "
+        f"xmlns='urn:xmpp:forward:0'>{delay}{archived}</message></forwarded></result></archive></user>"
+        f"<user name='nurse'><offline-messages>{waiting}{delay}</message></offline-messages></user>"
+    )
+    assert chirrup("import", source).status == 0
+    assert [one.id for one in stored(lambda store: store.messages.page(JULIET, Range(), limit=9))] == [moment]
+    assert [one.id for one in stored(lambda store: store.messages.waiting("nurse@capulet.com", limit=9))] == [moment]
 
 
 def test_sources_that_are_none(chirrup: Run) -> None:

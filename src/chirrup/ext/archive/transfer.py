@@ -11,7 +11,7 @@ from chirrup.ext.archive import NS
 from chirrup.ext.archive.payloads import Preferences, Result
 from chirrup.ext.archive.preferences import Wishes
 from chirrup.ext.archive.results import result
-from chirrup.ext.offline.arriving import cleaned, id_for, message_from
+from chirrup.ext.offline.arriving import LEEWAY, cleaned, id_for, message_from
 from chirrup.server.transfer import ARCHIVE, Incoming, Part
 from chirrup.store.messages import Message, Range
 
@@ -58,8 +58,8 @@ class Transfer(Part):
         if forwarded.delay is None or stanza is None or stanza.name != "message":
             raise ValueError("an archived message without its time, or without itself")
         moment = forwarded.delay.stamp
-        if moment.timestamp() > incoming.started:  # somebody's clock was wrong: it isn't to come after what follows
-            moment = _EPOCH
+        if moment.timestamp() > incoming.started + LEEWAY:
+            moment = _EPOCH  # somebody's clock was wrong: it isn't to come after what follows
         # Ascending, as the store wants it, and as the document says that they are.
         number = max(id_for(moment, self.owner), self._last + 1)
         message = cleaned(stanza, self.owner, waited=False)

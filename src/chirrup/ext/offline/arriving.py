@@ -18,6 +18,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _SPREAD: Final = 900_000
 """Microseconds: what is left of a second is for messages that follow in it."""
+LEEWAY: Final = 1
+"""Seconds after the beginning of an import that a message of now may seem to be of: see `id_for`."""
 _ARCHIVED: Final = "urn:xmpp:mam:tmp"
 """Of which other servers leave an element in what they store."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, serialise
 from chirrup.ext.delay.payloads import Delay
-from chirrup.ext.offline.arriving import cleaned, delay_of, id_for, message_from, same
+from chirrup.ext.offline.arriving import LEEWAY, cleaned, delay_of, id_for, message_from, same
 from chirrup.ext.stanza_ids.rules import stanza_id
 from chirrup.server.transfer import NS, Incoming, Part
 from chirrup.store.messages import Message, MessageRows, Range, moment_of
@@ -76,8 +76,9 @@ class Transfer(Part):
     async def _store(self, elements: list[Element], incoming: Incoming) -> None:
         owner, found = self.owner, []
         now = datetime.fromtimestamp(incoming.started, UTC)
+        latest = now + timedelta(seconds=LEEWAY)
         for element in elements:
-            number = id_for(min(delay_of(element, owner.domain) or now, now), owner)
+            number = id_for(min(delay_of(element, owner.domain) or now, latest), owner)
             try:
                 stanza = cleaned(element, owner, waited=True)
                 found.append(message_from(number, stanza, owner, archived=False, waiting=True))
