@@ -92,11 +92,28 @@ async def test_a_message_to_two_clients_is_archived_once(query: Ask) -> None:
 async def test_a_message_to_oneself_is_archived_once(query: Ask) -> None:
     async with serve() as server:
         _, juliet = await talk(server, "from romeo")
+        chamber = await server.client("juliet@localhost/chamber", presence=True)
         say(juliet, "a note", to="juliet@localhost")
+        say(juliet, "to the chamber", to="juliet@localhost/chamber")
+        juliet.send("<message type='chat'><body>to nobody else</body></message>")
         say(juliet, "to romeo", to="romeo@localhost")
         await juliet.settle()
-        assert (await query(juliet)).texts == ["from romeo", "a note", "to romeo"]
-        assert (await query(juliet, with_="juliet@localhost")).texts == ["a note"]
+        await chamber.settle()
+        own = ["a note", "to the chamber", "to nobody else"]
+        assert (await query(juliet)).texts == ["from romeo", *own, "to romeo"]
+        for address in ("juliet@localhost", "juliet@localhost/balcony"):
+            assert (await query(juliet, with_=address)).texts == own
+
+
+async def test_a_headline_is_archived_where_its_sender_asks_for_it(query: Ask) -> None:
+    async with serve() as server:
+        romeo, juliet = await talk(server)
+        say(romeo, "passing", kind="headline")
+        say(romeo, "lasting", inside="<store xmlns='urn:xmpp:hints'/>", kind="headline")
+        await romeo.settle()
+        await juliet.settle()
+        assert [stanza_id_by(stanza, juliet.jid.bare) for stanza in heard(juliet)] == ["", *(await query(juliet)).ids]
+        assert (await query(romeo)).texts == (await query(juliet)).texts == ["lasting"]
 
 
 async def test_what_was_refused_is_in_its_senders_archive_only(query: Ask) -> None:
@@ -247,6 +264,31 @@ async def test_pages(query: Ask) -> None:
         assert (beyond.texts, beyond.fin.set, beyond.fin.complete) == ([], Set(count=7), True)
 
 
+async def test_pages_while_messages_come(query: Ask) -> None:
+    """None is missing between two pages, and what was there when the last one was asked for is in it or before."""
+    async with serve(UNHURRIED) as server:
+        romeo, juliet = await talk(server, "0")
+        sent = 1
+        got: list[str] = []
+        page = Set(max=9)
+        while True:
+            for _ in range(min(5, 60 - sent)):
+                say(romeo, str(sent))
+                say(juliet, f"answer {sent}", "romeo@localhost")
+                sent += 1
+            answer = await query(juliet, page)
+            got += answer.texts
+            if answer.fin.complete and sent == 60:
+                break
+            page = Set(max=9, after=answer.fin.set.last) if answer.texts else page
+        await romeo.settle()
+        texts = (await query(juliet, Set(max=250))).texts
+        assert texts[: len(got)] == got
+        assert len(texts) == 60 + 59
+        assert "answer 59" in got, "her own, which came before she asked"
+        assert [text for text in texts if text.isdigit()] == [str(number) for number in range(60)]
+
+
 async def test_no_page_is_larger_than_it_may_be(query: Ask) -> None:
     async with serve({"modules": {"archive": {"max_page": 3, "page": 2}}}) as server:
         _, juliet = await talk(server, *"abcde")
@@ -342,6 +384,10 @@ async def test_everything_is_there_before_the_end_is_told() -> None:
         ("FORM<field var='with'><value>a@b</value><value>c@d</value></field>", "bad-request"),
         ("FORM<field var='start'><value>yesterday</value></field>", "bad-request"),
         ("FORM<field var='end'><value>2010-02-30T00:00:00Z</value></field>", "bad-request"),
+        ("FORM<field var='start'><value>2010-02-20T00:00:00</value></field>", "bad-request"),
+        ("FORM<field var='with'><value>a@b</value></field><field var='with'><value>a@b</value></field>", "bad-request"),
+        ("FORM<field var='ids'><value/></field>", "item-not-found"),
+        (f"FORM<field var='ids'>{'<value>x</value>' * 4_900}</field>", "not-acceptable"),
         ("FORM<field var='include-groupchat'><value>perhaps</value></field>", "bad-request"),
         ("FORM<field var='colour'><value>red</value></field>", "feature-not-implemented"),
         ("<set xmlns='http://jabber.org/protocol/rsm'><max>-1</max></set>", "bad-request"),
@@ -364,6 +410,8 @@ async def test_empty_fields_say_nothing(query: Ask) -> None:
         _, juliet = await talk(server, "one")
         empty = dict.fromkeys(["with_", "start", "end", "after_id", "before_id"], "")
         assert (await query(juliet, **empty, include_groupchat=True)).texts == ["one"]
+        assert (await query(juliet, Set(before="", after=""))).texts == ["one"]
+        assert (await query(juliet, ids=[])).texts == [], "no ids are those of no message"
 
 
 @pytest.mark.parametrize("whose", ["romeo@localhost", "nobody@localhost"])
