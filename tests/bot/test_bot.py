@@ -10,11 +10,15 @@ from typing import Literal
 
 import pytest
 
+from chirrup import JID, Message
 from chirrup.bot import Bot, Incoming, Plugin
 from chirrup.core.errors import ConfigError
 from chirrup.core.xml import CLIENT, Element
+from chirrup.ext.carbons.client import Carbons
+from chirrup.ext.carbons.payloads import Received, Sent
 from chirrup.ext.commands.payloads import Command
 from chirrup.ext.forms.payloads import Field, Form
+from chirrup.ext.forwarding.payloads import Forwarded
 from chirrup.testing import Stage, rehearse
 
 ALICE, ROOM = "alice@example.org/home", "room@rooms.example.org/alice"
@@ -195,6 +199,27 @@ async def test_what_is_not_for_a_bot() -> None:
         stage.deliver(Element("message", CLIENT, COMPOSING, type="chat", from_=ALICE))
         await stage.quiet()
         assert heard == []
+
+
+async def test_what_another_client_of_the_account_was_told_is_not_answered() -> None:
+    """XEP-0280 §10.4."""
+    bot = make(features=[Carbons])
+    heard: list[str] = []
+
+    @bot.on_message
+    async def note(message: Incoming) -> None:
+        heard.append(message.body)
+
+    async with rehearse(bot) as stage:
+        own = stage.jid.bare
+        told = Message(own.with_resource("phone"), "for the phone")
+        said = Message("alice@example.org", "from the phone")
+        for copy, sender, message in ((Received, JID(ALICE), told), (Sent, own.with_resource("phone"), said)):
+            inside = copy(Forwarded(None, (message.element.set("from", sender),))).to_element()
+            stage.deliver(Element("message", CLIENT, inside, from_=own, to=stage.jid, type="chat"))
+        await stage.quiet()
+        await stage.person(ALICE).say("for the bot")
+    assert heard == ["for the bot"]
 
 
 async def test_order_within_a_conversation_and_none_between() -> None:

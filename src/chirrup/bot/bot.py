@@ -138,8 +138,10 @@ class Bot(Plugin):
 
     def _came(self, message: Message) -> None:
         """Find who handles a message. A plain function, so that order is kept."""
-        if message.outgoing or (message.type == "groupchat" and message.sender.resource in ("", self.nick)):
-            return  # what the bot itself has said, or the room
+        if message.outgoing or message.copied:
+            return  # what the bot itself has said, or what another client of its account was told
+        if message.type == "groupchat" and message.sender.resource in ("", self.nick):
+            return  # what it has said in a room, or the room
         if not self.access.allowed(message.sender):
             log.info("%s isn't allowed to talk to this bot", message.sender.bare)
             return

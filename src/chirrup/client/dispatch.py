@@ -111,7 +111,8 @@ class Dispatcher:
     def give(self, given: Message) -> Message | None:
         """The same for one that is made already."""
         fault = given.element.attrs.get("type") == "error"
-        message = self._filter_all(given) if self._filters and not fault else given
+        filtered = self._filters and (not fault or self._entity.is_own(given.sender))  # copies of errors are errors
+        message = self._filter_all(given) if filtered else given
         if message is None:
             return None
         if message is not given:

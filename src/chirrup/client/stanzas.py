@@ -117,10 +117,13 @@ class Message(Stanza):
     Message("juliet@example.org", "Good night!")
     """
 
-    __slots__ = ("outgoing",)
+    __slots__ = ("copied", "outgoing")
 
     outgoing: bool
     """Whether the own account sent it: what another of its clients sent, or what the archive has of that."""
+    copied: bool
+    """Whether it is the copy of one that another client of the account has sent or was given (XEP-0280). A program
+    doesn't answer that of its own accord (§10.4 there)."""
 
     def __init__(
         self,
@@ -134,7 +137,7 @@ class Message(Stanza):
         lang: str | None = None,
     ) -> None:
         """Raises AddressError if `to` is no JID. Without an id it gets one when it is sent."""
-        self.outgoing = True
+        self.outgoing, self.copied = True, False
         self.element = element = make("message", to, None if type == "normal" else type, id)
         if lang:
             element.attrs[XML_LANG] = lang
@@ -150,7 +153,8 @@ class Message(Stanza):
     @classmethod
     def received(cls, element: Element, sender: JID, entity: Entity) -> Self:
         view = cls.__new__(cls)
-        view.element, view.sender, view.entity, view.outgoing = element, sender, entity, False
+        view.element, view.sender, view.entity = element, sender, entity
+        view.outgoing = view.copied = False
         return view
 
     @property

@@ -42,6 +42,21 @@ async def test_both_sides_of_a_conversation_come() -> None:
         assert (answered.body, answered.sender) == ("and Juliet is the sun", garden.jid)
 
 
+async def test_errors_that_another_client_gets_are_errors_here_too() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("romeo/home") as home,
+        await server.sdk("romeo/garden", features=[Carbons]) as garden,
+    ):
+        copies = garden.messages(lambda _: True)
+        await home.send(Message("nobody@localhost", "hello?", id="m"))
+        assert (await first(copies)).outgoing
+        returned = await first(copies)
+        assert (returned.type, returned.id, str(returned.sender)) == ("error", "m", "nobody@localhost")
+        assert returned.error.condition == "service-unavailable"
+        assert returned.copied
+
+
 async def test_they_are_switched_off() -> None:
     async with (
         serve() as server,

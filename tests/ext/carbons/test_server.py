@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chirrup.core.stanza import read_error
@@ -282,6 +284,31 @@ async def test_a_forged_copy_is_refused(attacker: str, to: str, kind: str) -> No
         assert read_error(refusal).condition == "forbidden"
         assert not await messages(home)
         assert not await messages(other)
+
+
+async def test_a_copy_that_a_component_forges_is_refused(with_components: Any) -> None:
+    """Also by one that may send messages in the account's own name, which a client would believe."""
+    settings = {
+        "hosts": {"localhost": {"modules_enabled": ["privilege"]}},
+        "modules": {"privilege": {"components": {"bridge.localhost": {"message": "outgoing"}}}},
+    }
+    async with with_components(settings, "bridge.localhost") as they:
+        home, garden = await device(they.server, "romeo/home"), await device(they.server, "romeo/garden")
+        component = await they.component("bridge.localhost")
+        await component.receive()  # what it may
+        for sender in ("bridge.localhost", "somebody@bridge.localhost/x"):
+            message = f"<message from='{sender}' to='romeo@localhost' type='chat' id='m'>{forged()}</message>"
+            error = await component.ask(message)
+            assert read_error(error).condition == "forbidden"
+        for kind in ("received", "sent"):
+            inner = "<message xmlns='jabber:client' from='romeo@localhost' to='{}' type='chat'>" + forged(kind=kind)
+            for to in ("romeo@localhost", "romeo@localhost/home", "juliet@localhost"):
+                wrapped = f"<forwarded xmlns='urn:xmpp:forward:0'>{inner.format(to)}</message></forwarded>"
+                privilege = f"<privilege xmlns='urn:xmpp:privilege:2'>{wrapped}</privilege>"
+                component.send(f"<message from='bridge.localhost' to='localhost'>{privilege}</message>")
+        await component.settle()
+        assert not await messages(home)
+        assert not await messages(garden)
 
 
 async def test_a_forged_copy_is_not_kept() -> None:

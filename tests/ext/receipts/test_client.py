@@ -6,6 +6,7 @@ import pytest
 
 from chirrup import Client, Message, StanzaError
 from chirrup.core.errors import DeadlineError, LocalProtocolError
+from chirrup.ext.carbons.client import Carbons
 from chirrup.ext.disco.client import Disco
 from chirrup.ext.presence.client import Presences, everybody
 from chirrup.ext.receipts import NS
@@ -116,6 +117,26 @@ async def test_what_gets_no_receipt() -> None:
         await alice.need(Receipts).request(Message("room@localhost", "Hello", type="groupchat"))
     with pytest.raises(LocalProtocolError):
         await alice.need(Receipts).request(Message("bob@localhost", None, Receipt("x")))
+
+
+async def test_what_another_client_was_sent_gets_its_receipt_from_there() -> None:
+    async with (
+        serve() as server,
+        await server.sdk("alice") as alice,
+        await server.sdk("bob/home") as home,
+        await server.sdk("bob/garden", features=[Carbons]) as garden,
+        asyncio.timeout(10),
+    ):
+        for client in (home, garden):
+            client.need(Receipts).policy = lambda jid: True
+        seen, copies = alice.messages(lambda message: message.has(Receipt)), garden.messages()
+        await alice.send(Message("bob@localhost/home", "Hello", ReceiptRequest(), id="one"))
+        assert (await anext(seen)).sender == home.jid
+        assert (await anext(copies)).copied
+        await garden.settle()
+        await alice.send(Message("bob@localhost/garden", "Hello", ReceiptRequest(), id="two"))
+        receipt = await anext(seen)
+        assert (receipt.sender, receipt.get(Receipt)) == (garden.jid, Receipt("two"))
 
 
 async def test_only_so_many_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

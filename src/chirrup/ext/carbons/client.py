@@ -12,7 +12,7 @@ from chirrup.ext.carbons.payloads import Disable, Enable, Received, Sent
 
 class Carbons(Feature):
     """Lets the program see its account's conversations on all devices: copies come as messages do, those of what was
-    sent with `outgoing`. They are asked for in each session."""
+    sent with `outgoing`, and all with `copied`. They are asked for in each session."""
 
     xeps = ((280, "1.0.1", ""),)
 
@@ -46,5 +46,5 @@ class Carbons(Feature):
         if outgoing and sender.bare != self.client.account:
             return None
         message = Message.received(stanza, sender, self.entity)
-        message.outgoing = outgoing
+        message.outgoing, message.copied = outgoing, True
         return message

@@ -102,7 +102,9 @@ class Receipts(Feature):
 
     @on_message(ReceiptRequest)
     async def requested(self, message: Message, request: ReceiptRequest) -> None:
-        if message.outgoing or not message.id or message.type == "groupchat" or message.has(Receipt):
+        if message.outgoing or message.copied or message.type == "groupchat":
+            return
+        if not message.id or message.has(Receipt):
             return
         if message.to in (None, self.entity.jid, self.entity.jid.bare) and self.policy(message.sender.bare):
             kind = message.type
