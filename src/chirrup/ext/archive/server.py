@@ -89,7 +89,6 @@ class Archive(Module):
         self._unasked = Wishes(self.settings.default)
         self._judged: Element | None = None  # what was sent last that is for archives: it need not be asked again
         self._indexes = Indexes(self.host)
-        self._page_octets = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
         settings = self.settings
         self._retention = Retention(
             self.host, seconds=settings.days * 86_400, octets=int(settings.max_megabytes * 1_000_000)
@@ -178,10 +177,9 @@ class Archive(Module):
     async def _find(self, session: Session, query: Query, asked: Asked) -> Found:
         owner, messages = session.account.jid.text, self._messages
         around = _envelope(session, query).octets
+        most = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
         found = await self.host.store.read(
-            lambda connection: find(
-                messages.within(connection), owner, asked, most_octets=self._page_octets, around=around
-            )
+            lambda connection: find(messages.within(connection), owner, asked, most_octets=most, around=around)
         )
         if found is None:
             raise StanzaError("item-not-found", "the archive has no message with such an id")
