@@ -153,5 +153,19 @@ def test_names_that_could_mean_something_else():
     assert repr(Odd("b")) == f"{Odd.__qualname__}(self='b', set='a', missing={{}})"
 
 
+def test_a_field_that_is_not_given():
+    @record
+    class Counted:
+        name: str
+        seen: list[str] = field(default_factory=list, init=False)
+        limit: int = field(default=3, init=False)
+
+    first = Counted("a")
+    first.seen.append("b")
+    assert (first.limit, Counted("a").seen, replace(first, name="c").seen) == (3, [], [])
+    with pytest.raises(TypeError):
+        Counted("a", [])  # type: ignore[call-arg]
+
+
 def test_types_of_fields():
     assert types_of(Fountain) == {"colour": str, "width": int, "secret": str, "marks": dict[str, int], "ink": str}

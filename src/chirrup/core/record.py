@@ -108,8 +108,7 @@ def _init(cls: type, declared: tuple[Field[Any], ...]) -> Callable[..., None]:
     known: dict[str, Any] = {"__set": object.__setattr__, "__missing": MISSING}
     plain, by_name, lines = ["__self"], ["*"], []
     for one in declared:
-        name, value = one.name, one.name
-        parameter = name
+        name = value = parameter = one.name
         if one.default is not MISSING:
             known[f"__default_{name}"] = one.default
             parameter = f"{name}=__default_{name}"
@@ -117,7 +116,12 @@ def _init(cls: type, declared: tuple[Field[Any], ...]) -> Callable[..., None]:
             known[f"__default_{name}"] = one.default_factory
             parameter = f"{name}=__missing"
             value = f"__default_{name}() if {name} is __missing else {name}"
-        (by_name if one.kw_only else plain).append(parameter)
+        if one.init:
+            (by_name if one.kw_only else plain).append(parameter)
+        elif one.default_factory is not MISSING:
+            value = f"__default_{name}()"
+        else:
+            value = f"__default_{name}"
         lines.append(f" __set(__self, {name!r}, {value})")
     if hasattr(cls, "__post_init__"):
         lines.append(" __self.__post_init__()")

@@ -18,7 +18,14 @@ from enum import Enum, auto
 from typing import Final
 
 
-class State(Enum):
+class Mark(Enum):
+    """The base of all that the tables below are made of. A member is itself and nothing else, as its hash says, which
+    is Python's own for enumerations by name, and slow: tables are looked into some seventy times a log-in."""
+
+    __hash__ = object.__hash__
+
+
+class State(Mark):
     """Where the negotiation of a stream stands."""
 
     HEADER = auto()
@@ -40,7 +47,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-class Peer(Enum):
+class Peer(Mark):
     """What the peer did."""
 
     HEADER = auto()
@@ -55,7 +62,7 @@ class Peer(Enum):
     """Sent the closing tag."""
 
 
-class Own(Enum):
+class Own(Mark):
     """What our own program did."""
 
     ACCEPT = auto()
@@ -69,7 +76,7 @@ class Own(Enum):
     """Ended the stream with an error, or received one."""
 
 
-class Outcome(Enum):
+class Outcome(Mark):
     """How a feature's turn ended."""
 
     AGAIN = auto()
@@ -146,7 +153,7 @@ PEER_FAULTS: Final[Mapping[Signal, tuple[str, str]]] = {
 """The stream error, as condition and text, that ends a stream whose peer did something out of order."""
 
 
-class SASL(Enum):
+class SASL(Mark):
     """Where an authentication exchange stands (RFC 6120 §6.4)."""
 
     IDLE = auto()
@@ -159,7 +166,7 @@ class SASL(Enum):
     """Authenticated."""
 
 
-class Word(Enum):
+class Word(Mark):
     """What is said in an authentication exchange, by the names of the elements."""
 
     AUTH = "auth"
@@ -184,7 +191,7 @@ SASL_EXCHANGE: Final[Mapping[SASL, Mapping[Word, SASL]]] = {
 is answered even when nothing runs."""
 
 
-class SASL2(Enum):
+class SASL2(Mark):
     """Where an authentication exchange stands in the profile of XEP-0388 (§2)."""
 
     IDLE = auto()
@@ -205,7 +212,7 @@ class SASL2(Enum):
     """A task failed: there is no other attempt (§7.4)."""
 
 
-class Said(Enum):
+class Said(Mark):
     """What is said in such an exchange: names of elements, apart for either end where both have one of that name."""
 
     AUTHENTICATE = "authenticate"

@@ -9,9 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import SASLError, StanzaError, StreamError
-from chirrup.core.features.resume.elements import feature as sm_feature
 from chirrup.core.jid import JID
-from chirrup.core.parser import Limits
 from chirrup.core.stream import (
     BindRequest,
     EarlyIQ,
@@ -27,7 +25,7 @@ from chirrup.core.stream import (
     ServerStream,
     SessionRequest,
 )
-from chirrup.server.auth import ALGORITHMS, Known
+from chirrup.server.auth import Known
 from chirrup.server.binding import bind
 from chirrup.server.establish import Establishing
 from chirrup.server.resume import NotResumable, attach
@@ -78,29 +76,16 @@ class Answers:
         """Offer only what the account has keys for (XEP-0388 §2.1), which may have come from a server with fewer."""
         known = await self._look_up(host, sender.local)
         policy = self.policy(host)
+        if not known.lacking:
+            return lambda: self._stream.accept(policy)
         unusable = {f"SCRAM-{name}{plus}" for name in known.lacking for plus in ("", "-PLUS")}
         usable = tuple(name for name in policy.mechanisms if name not in unusable)
         return lambda: self._stream.accept(replace(policy, mechanisms=usable or policy.mechanisms))
 
     def policy(self, host: Host) -> HostPolicy:
         """What a host offers to everybody."""
-        limits = self._server.config.limits
-        return HostPolicy(
-            domain=host.jid.domain,
-            mechanisms=host.mechanisms,
-            tls=not self._secure,
-            tls_required=not self._plaintext,
-            limits=Limits(stanza_bytes=limits.stanza_bytes),
-            features_before=host.stream_features(logged_in=False, secure=self._secure),
-            features_after=host.stream_features(logged_in=True, secure=self._secure),
-            early_iqs=host.iq.early_namespaces,
-            auth_retries=limits.log_in_attempts - 1,
-            sasl2=True,
-            bind_inline=tuple(dict.fromkeys(ns for _, ns in host.bind_inline)),
-            inline=(sm_feature(),) if limits.resumption_seconds and not host.anonymous else (),
-            tokens=host.tokens is not None,
-            upgrades=tuple(name for name in ALGORITHMS if f"SCRAM-{name}" in host.mechanisms),
-        )
+        logged_in = self._stream.identity is not None
+        return host.offers.policy(secure=self._secure, plaintext=self._plaintext, logged_in=logged_in)
 
     # -- what is asked
 

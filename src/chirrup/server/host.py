@@ -19,6 +19,7 @@ from chirrup.server.iq import IQs, describe
 from chirrup.server.logs import get_logger
 from chirrup.server.management import INLINE, NONZAS
 from chirrup.server.module import Addressee, IQMark, Module, Request
+from chirrup.server.offers import Offers
 from chirrup.server.pacing import Pacer
 from chirrup.server.resume import Resumable
 from chirrup.server.router import bounce
@@ -69,6 +70,7 @@ class Host:
         self._running: list[Module] = []  # those that were started
         self._offering: tuple[Module, ...] = ()  # those with stream features; most have none
         self.iq = IQs(self)
+        self.offers = Offers(self)
         self.hooks = Hooks([])
         self._loaders: list[list[Callable[[Account], Awaitable[None]]]] = []  # which load beside one another
         self.copies: Copies = server.copies
@@ -286,6 +288,8 @@ class Host:
 
 class HostOrigin:
     """The origin of what the server itself sends: nobody waits for an answer."""
+
+    patient = True
 
     def __init__(self, host: Host) -> None:
         self._host = host

@@ -435,3 +435,32 @@ def test_the_peer_sends_an_error(serve):
     failed = server.events[-1]
     assert failed.received
     assert failed.error.condition == "reset"
+
+
+# -- the server: what is offered is written once
+
+
+def test_streams_under_one_policy_are_offered_the_same_where_they_stand_at_the_same_point(read):
+    policy = HostPolicy("im.example.com", mechanisms=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"), sasl2=True)
+
+    def offers(security: Security | None) -> str:
+        stream = ServerStream(make_id=lambda: "id", make_nonce=lambda: "nonce", security=security)
+        stream.receive(HEADER.encode())
+        stream.accept(policy)
+        return str(read(stream.take().decode()).elements[-1])
+
+    bound, unbound = Security(channel_bindings={"tls-exporter": b"one"}), Security()
+    first = [offers(None), offers(bound), offers(unbound)]
+    assert [offers(None), offers(bound), offers(unbound)] == first
+    assert len(set(first)) == 3
+    assert "starttls" in first[0] and "PLAIN" not in first[0]
+    assert "tls-exporter" in first[1] and "SHA-256-PLUS" in first[1]
+    assert "PLUS" not in first[2] and "PLAIN" in first[2]
+    assert offers(Security(channel_bindings={"tls-exporter": b"another"})) == first[1]
+    assert len(policy.written) == 3
+
+
+HEADER = (
+    "<?xml version='1.0'?><stream:stream to='im.example.com' version='1.0' xmlns='jabber:client' "
+    f"xmlns:stream='{STREAMS}'>"
+)

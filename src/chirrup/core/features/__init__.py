@@ -109,6 +109,9 @@ class HostPolicy:
     """Failed attempts after the first that a connection is granted (RFC 6120 §6.4.5: 2 to 5)."""
     bind_retries: int = 5
     """The same for resources (RFC 6120 §7.7.3: 5 to 10)."""
+    written: dict[object, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The stream features that were offered under this policy, by what else they depend on: they are written once,
+    however many streams there are."""
 
 
 @record
@@ -168,7 +171,8 @@ class ServerFeature:
         return key(element) in self.takes
 
     def offer(self, stream: ServerSide) -> Iterable[Element]:
-        """What goes into <stream:features/> at this point, if anything."""
+        """What goes into <stream:features/> at this point, if anything. It depends on nothing but the stream's policy,
+        its limits, who has authenticated and bound or hasn't, and which channel bindings and identities TLS brought."""
         return ()
 
     def needed(self, stream: ServerSide) -> bool:

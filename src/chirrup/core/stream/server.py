@@ -227,6 +227,20 @@ class ServerStream(Stream):
             self._end()
 
     def _write_features(self) -> None:
+        security = self.security
+        tls = security and (tuple(security.channel_bindings), bool(security.identities))
+        depends_on = (
+            tuple(map(type, self._features)), type(self._framing), self.limits.stanza_bytes, self.may_authenticate,
+            self.identity is None, bool(self.jid), tls,
+        )  # fmt: skip
+        written = self.policy.written.get(depends_on)
+        if written is None:
+            written = self.policy.written[depends_on] = self._framing.element(self._offers())
+        self._out.append(written)
+        if not any(feature.needed(self) for feature in self._features):
+            self._be_ready()
+
+    def _offers(self) -> Element:
         features = Element("features", STREAMS)
         for feature in self._features:
             for offer in feature.offer(self):
@@ -238,9 +252,7 @@ class ServerStream(Stream):
             extra = self.policy.features_after
         for offer in extra:
             features.append(offer)
-        self.write(features)
-        if not any(feature.needed(self) for feature in self._features):
-            self._be_ready()
+        return features
 
     def _write_header(self) -> None:
         attributes = {"from": self.policy.domain, "id": self.make_id()}
