@@ -120,11 +120,11 @@ class Answers:
                     return lambda: stream.refuse(refused)
                 return lambda: stream.send(reply)
             case SessionRequest():
-                return await self._let_in(self._establish(host, event))
+                return await self._let_in(partial(self._establish, host, event))
             case BindRequest(resource=resource):
-                return await self._let_in(self._bind(host, resource))
+                return await self._let_in(partial(self._bind, host, resource))
             case ResumeRequest(previd=previd, h=h):
-                return await self._let_in(self._resume(host, previd, h))
+                return await self._let_in(partial(self._resume, host, previd, h))
         raise AssertionError(f"nobody answers {event!r}")
 
     @property
@@ -157,13 +157,15 @@ class Answers:
 
     # -- what they get
 
-    async def _let_in(self, getting: Awaitable[Answer]) -> Answer:
-        """Let somebody have what they want. A password that is changed, or an account that is disabled, between the
-        proof and the session counts: who does that ends the sessions that there are."""
-        answer = await getting
+    async def _let_in(self, give: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Give somebody what they want. A password that is changed, or an account that is disabled, after the proof and
+        before the session is there counts: nobody who has seen to the sessions and tokens that there were would see to
+        these."""
         known = self._known
         if known is None or await self._credentials.hold_good(known):
-            return answer
+            answer = await give()
+            if known is None or await self._credentials.hold_good(known):
+                return answer
         return lambda: self._stream.fail(StreamError("reset", "the account has changed meanwhile; log in again"))
 
     async def _bind(self, host: Host, resource: str | None) -> Answer:
