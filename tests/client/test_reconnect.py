@@ -160,6 +160,22 @@ async def test_a_token_that_is_good_for_nothing_any_more() -> None:
         await alice.close()
 
 
+async def test_it_is_not_talked_into_telling_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XEP-0474 §7: a server that could do better once, and offers nothing but PLAIN now, may be somebody else."""
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["tokens"]}}}) as server:
+        alice, clock = await online(server, "alice")
+        monkeypatch.setattr(type(server.server.hosts["localhost"]), "mechanisms", ("PLAIN",))
+        cut(alice)
+        await until(alice, ConnectionState.WAITING)
+        clock.advance(backoff.FIRST)
+        await until(alice, ConnectionState.NEGOTIATING)
+        change = await until(alice, ConnectionState.WAITING)
+        assert isinstance(change.reason, StreamError) and "no safe way to authenticate" in change.reason.text
+        await alice.close()
+        async with await server.sdk("alice"):
+            pass  # who doesn't know better
+
+
 async def test_it_comes_back_where_the_server_wants_it(liar: Liar) -> None:
     """XEP-0198 §3, "location"."""
     other = Liar()

@@ -29,7 +29,7 @@ from chirrup.core.features import Token, UserAgent, resume
 from chirrup.core.features.sasl2 import TokenReceived
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
-from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, ClientStream, Credentials, Event
+from chirrup.core.stream import CLIENT_FEATURES, Authenticated, ClientPolicy, ClientStream, Credentials, Event
 from chirrup.core.xml import Element
 from chirrup.net.clock import Clock
 from chirrup.net.deadline import Deadline
@@ -231,9 +231,15 @@ class Client(Entity):
         return None if credentials is None else credentials.token
 
     def _remember(self, event: Event) -> None:
-        """A token for the next log-in (XEP-0484), or that there is none any more. It is kept in memory alone."""
+        """A token for the next log-in (XEP-0484), or that there is none any more; and that there is a better way than
+        PLAIN (XEP-0474 §7). It is kept in memory alone."""
         credentials = self._policy.credentials
-        if credentials is not None:
+        if credentials is None:
+            return
+        if isinstance(event, Authenticated):
+            if event.mechanism.startswith("SCRAM-"):
+                self._policy = replace(self._policy, credentials=replace(credentials, without_plain=True))
+        else:
             token = event.token if isinstance(event, TokenReceived) else None
             remembered = self._policy.remembered if token else None
             self._policy = replace(self._policy, credentials=replace(credentials, token=token), remembered=remembered)

@@ -27,6 +27,7 @@ from chirrup.core.jid import JID
 from chirrup.core.parser import StreamParser
 from chirrup.core.states import State
 from chirrup.core.stream import (
+    Authenticated,
     AuthFailed,
     BindRefused,
     ClientStream,
@@ -144,7 +145,7 @@ class Negotiation:
         tell: Callable[[Event], None],
     ) -> None:
         """`account` is whose credentials these are, for errors; `seconds` is what each step may take; `tell` is given
-        the events that are to be remembered for the next time: TokenReceived and TokenRefused."""
+        the events that are to be remembered for the next time: Authenticated, TokenReceived and TokenRefused."""
         self._tell = tell
         self._link = link
         self._stream = stream
@@ -216,7 +217,7 @@ class Negotiation:
                     self._features = features
                 case LimitsSeen():
                     self._limits = event
-                case TokenReceived() | TokenRefused():
+                case Authenticated() | TokenReceived() | TokenRefused():
                     self._tell(event)
                 case SessionResumed():
                     self._resumed = True

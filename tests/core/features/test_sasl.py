@@ -426,7 +426,7 @@ def test_a_client_is_not_talked_out_of_channel_binding(dial, header, read, featu
 
 @pytest.mark.parametrize("confirmed", [True, False])
 def test_a_list_without_the_type_that_every_server_has_must_be_confirmed(dial, header, read, confirmed):
-    """XEP-0474 §10, new rule 6."""
+    """XEP-0474 §7, new rule 6."""
     types = ("tls-unique",)
     client, said = reach(dial, header, offer("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", types=types), BOUND)
     assert f"mechanism='SCRAM-SHA-1'>{encoded(b'n,,n=juliet,')[:12]}" in said
@@ -453,6 +453,15 @@ def test_a_client_has_no_safe_way(dial, header, read, names):
 def test_a_client_uses_plain_under_tls_only(dial, header):
     _, said = reach(dial, header, offer("PLAIN"))
     assert said == plain()
+
+
+def test_a_client_is_not_talked_into_plain_again(dial, header, read):
+    """XEP-0474 §7"""
+    credentials = Credentials("juliet", PASSWORD, without_plain=True)
+    _, said = reach(dial, header, offer("PLAIN", "X-NEW"), credentials=credentials)
+    assert read(said).error == "unsupported-feature" and PASSWORD not in said
+    _, said = reach(dial, header, offer("PLAIN", "SCRAM-SHA-1"), credentials=credentials)
+    assert said.startswith(f"<auth xmlns='{NS}' mechanism='SCRAM-SHA-1'>")
 
 
 def test_a_client_without_a_way_to_authenticate(dial, header, read):

@@ -201,6 +201,8 @@ class Credentials:
     """The bare JID to act for, where the rest leaves a choice (several addresses in a certificate)."""
     mechanisms: tuple[str, ...] | None = None
     """The only SASL mechanisms to use; None for all that are safe on the connection."""
+    without_plain: bool = False
+    """Whether PLAIN isn't safe on any: who has used a better way once must not be talked out of it (XEP-0474 §7)."""
     salted_passwords: SaltedPasswords | None = field(default=None, repr=False, compare=False)
     """What saves the slow derivation of keys at the next log-in, as `core.sasl` keeps it."""
     token: Token | None = None

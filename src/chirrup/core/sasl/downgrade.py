@@ -24,10 +24,10 @@ class Advertised:
     binding_types: tuple[str, ...] | None = None
     """By XEP-0440; None where it wasn't used."""
     suspect: bool = False
-    """Whether the types look tampered with: then the server has to confirm the lists (§10, new rule 6)."""
+    """Whether the types look tampered with: then the server has to confirm the lists (§7, new rule 6)."""
 
     def hash(self, algorithm: str) -> str:
-        """What a server adds to its first message as `h=` (§7.1)."""
+        """What a server adds to its first message as `h=` (§6.1)."""
         text = _join(self.mechanisms)
         if self.binding_types is not None:
             text += _BEFORE_TYPES + _join(self.binding_types)

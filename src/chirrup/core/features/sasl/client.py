@@ -49,7 +49,7 @@ class Login:
         bindings = self._common_bindings(stream, strict)
         allowed = self._offered if credentials.mechanisms is None else credentials.mechanisms
         names = sasl.choose(
-            [name for name in self._offered if name in allowed],
+            [name for name in self._offered if name in allowed and not (name == "PLAIN" and credentials.without_plain)],
             tls=stream.security is not None,
             channel_bindings=bindings,
             have=credentials.kinds,
@@ -99,7 +99,7 @@ class Login:
 
     def _common_bindings(self, stream: ClientSide, strict: bool) -> Mapping[str, bytes]:
         """Our channel binding data of the types that the server knows, by XEP-0440's business rules
-        3 to 7, of which XEP-0474 §10 changes the sixth."""
+        3 to 7, of which XEP-0474 §7 changes the sixth."""
         ours = stream.security.channel_bindings if stream.security else {}
         if not ours or not (self._announced or self._plus_offered):
             return ours
