@@ -14,7 +14,7 @@ from chirrup.core.values import format_datetime
 from chirrup.core.xml import CLIENT, XML_LANG, Element
 from chirrup.ext.archive import EXTENDED, GROUPCHAT_FIELD, NS
 from chirrup.ext.archive.payloads import Metadata, Query
-from chirrup.ext.disco.payloads import Info
+from chirrup.ext.disco.payloads import Feature, Info
 from chirrup.ext.rsm.payloads import Set
 from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
@@ -440,7 +440,10 @@ async def test_discovery_and_fields() -> None:
         answer = await juliet.ask(Element("iq", CLIENT, Info().to_element(), type="get", to="juliet@localhost"))
         assert answer.first is not None
         features = {feature.var for feature in Info.parse(answer.first).features}
-        assert {NS, EXTENDED, GROUPCHAT_FIELD, "urn:xmpp:sid:0"} <= features
+        assert {NS, EXTENDED, GROUPCHAT_FIELD, "urn:xmpp:sid:0", "urn:xmpp:message-retract:1"} <= features
+        answer = await juliet.ask(Element("iq", CLIENT, Info().to_element(), type="get", to="localhost"))
+        assert answer.first is not None
+        assert Feature("urn:xmpp:message-retract:1") in Info.parse(answer.first).features
         answer = await juliet.ask(Element("iq", CLIENT, Query().to_element(), type="get"))
         assert answer.first is not None
         form = Query.parse(answer.first).form

@@ -20,6 +20,7 @@ from chirrup.ext.archive.retention import Retention
 from chirrup.ext.archive.rules import is_archived
 from chirrup.ext.offline.handing_over import querying
 from chirrup.ext.offline.server import Offline
+from chirrup.ext.retraction import NS as RETRACTION
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -72,13 +73,15 @@ class Archive(Module):
     """Keeps each account's messages, for its clients to ask for."""
 
     xeps = (Xep(313, "1.1.3"), Xep(441, "0.2.0"), Xep(59, "1.0"), Xep(431, "0.2.0"))
+    features = (RETRACTION,)  # retractions are archived as messages are (XEP-0424 §2)
     needs_accounts = True
     Settings = ArchiveSettings
     settings: ArchiveSettings
 
     def __init__(self, host: Host, settings: ArchiveSettings) -> None:
         super().__init__(host, settings)
-        self.account_features = (NS, EXTENDED, GROUPCHAT_FIELD, *((FULL_TEXT,) if settings.full_text else ()))
+        full_text = (FULL_TEXT,) if settings.full_text else ()
+        self.account_features = (NS, EXTENDED, GROUPCHAT_FIELD, RETRACTION, *full_text)
 
     async def start(self) -> None:
         self._copies = self.host.copies
