@@ -253,6 +253,8 @@ async def test_searching(store: Store) -> None:
     assert await search(store, "  meet   corner ") == [said[1] + "hidden"]
     assert await search(store, "meet", peer=CAROL) == ["we meet"]
     assert len(await search(store, "cake")) == 1
+    for coffee in ("caf\u00e9", "CAF\u00c9", "cafe", "cafe\u0301"):
+        assert len(await search(store, coffee)) == 1
     assert len(await search(store, "box")) == 1
     for nothing in ("hidden", "message", "lang", "amp", "meet nowhere"):
         assert await search(store, nothing) == []

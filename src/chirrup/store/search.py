@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
+from unicodedata import combining, normalize
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -25,7 +26,7 @@ _BATCH_TEXT: Final = 262_144
 
 # What begins here has an end as well: without that, each would be looked for up to the end of the stanza.
 _TEXTS: Final = re.compile(r"<(?:body|subject)(?: [^=>]*='[^']*')*+>(.*?)</(?:body|subject)>", re.DOTALL)
-_LONGEST: Final = 262_144
+_LONGEST: Final = 131_072
 """Characters of a message's texts that are indexed; PostgreSQL takes no more than a megabyte of words."""
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -75,7 +76,7 @@ def condition(dialect: str, owner: str, wanted: str) -> tuple[str, dict[str, str
     """What is true of messages that have all words of a text, wherever they stand, and the values for it. A text
     without words, such as "?", is in none."""
     if dialect != "sqlite":
-        return _FOUND[dialect], {"token": _token(owner), "text": wanted}
+        return _FOUND[dialect], {"token": _token(owner), "text": _folded(wanted)}
     quoted = [word.replace('"', '""') for word in wanted.split() if any(map(str.isalnum, word))]
     if not quoted:
         return "1 = 0", {}
@@ -99,7 +100,10 @@ def index(connection: Connection, owner: str) -> bool:
     token = _token(owner)
     found = [{"owner": owner, "id": row.id, "token": token, "words": words(row.value)} for row in rows]
     if found := [one for one in found if one["words"]]:
-        connection.execute(_ADD[connection.dialect.name], found)
+        dialect = connection.dialect.name
+        if dialect != "sqlite":
+            found = [{**one, "words": _folded(one["words"])} for one in found]
+        connection.execute(_ADD[dialect], found)
     connection.execute(_REACHED, {"owner": owner, "last": rows[-1].id})
     return len(rows) < BATCH and size < _BATCH_TEXT
 
@@ -127,6 +131,13 @@ def words(value: str) -> str:
     if "<" in found:
         found = _TAG.sub(" ", _CDATA.sub(lambda match: html.escape(match[1]), found))
     return html.unescape(found) if "&" in found else found
+
+
+def _folded(text: str) -> str:
+    """Without case and diacritics: FTS5 compares so by itself, PostgreSQL as its locale has it, and "C" knows ASCII."""
+    if text.isascii():
+        return text
+    return "".join([char for char in normalize("NFD", text.casefold()) if not combining(char)])
 
 
 def _token(owner: str) -> str:
