@@ -17,6 +17,8 @@ from chirrup.testing import TestServer
 class Remote:
     """The servers of other domains. `received` is what was routed there, `answered` what came back for what it sent."""
 
+    patient = False
+
     def __init__(self, server: TestServer) -> None:
         self._router = server.server.router
         self.received: list[Element] = []

@@ -22,6 +22,8 @@ ORCHARD = JID("romeo@localhost/orchard")
 class Held:
     """An origin that counts what it has to wait for."""
 
+    patient = False
+
     def __init__(self) -> None:
         self.stored: list[asyncio.Future[Any]] = []
 

@@ -39,6 +39,8 @@ def _rows(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "store", store["url"]
     if not store.get("healthy", True):
         yield "", f"in trouble: {store['last_error']}"
+    if held := store.get("held"):
+        yield "", f"{held} messages wait in memory, unacknowledged, until they can be stored"
 
 
 def _hosts(hosts: Mapping[str, Mapping[str, Any]], certificates: Mapping[str, int]) -> Table:

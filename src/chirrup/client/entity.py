@@ -185,11 +185,15 @@ class Entity(Session):
                             raise
 
     async def settle(self, timeout: float | None = None) -> None:
-        """Return when the server has processed all that was sent up to now."""
+        """Return when the server has processed all that was sent up to now; with stream management, when it has
+        acknowledged it, too."""
         try:
             await self.request(PING, to=self.jid.host, result=None, timeout=timeout)
         except StanzaError as error:
             log.debug("the server doesn't know pings: %s", error)  # but has answered
+        if self._managed is not None:
+            async with self.deadline("waiting for the server's acknowledgement", timeout):
+                await self._managed.settled()
 
     # -- asking
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import deque
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,7 +31,7 @@ class Managed:
     """A client's session, as far as it outlives its connection: the counts, and the stanzas that may have to be sent
     again."""
 
-    __slots__ = ("_asked", "_clock", "_link", "_max_bytes", "_timer", "management")
+    __slots__ = ("_asked", "_clock", "_link", "_max_bytes", "_timer", "_waiting", "management")
 
     def __init__(self, clock: Clock, *, resume: bool) -> None:
         self.management = Management(resume=resume)
@@ -38,6 +40,7 @@ class Managed:
         self._max_bytes = _TAKEN_ANYWHERE
         self._timer: Timer | None = None
         self._asked = 0  # what had been sent when the server was asked last
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     @property
     def may_resume(self) -> bool:
@@ -50,6 +53,7 @@ class Managed:
         self._max_bytes = max_bytes or _TAKEN_ANYWHERE
         self._asked = self.management.ledger.acknowledged
         self._go_on(link)
+        self._tell()
 
     def _go_on(self, link: Link) -> None:
         """Send the messages of a session that couldn't be resumed, before anybody sends a later one: who gets one twice
@@ -103,6 +107,9 @@ class Managed:
     def handle(self, element: Element) -> None:
         """Take what the server says of it. Raises StreamError."""
         answer = self.management.handle(element)
+        self._tell()
+        if self._waiting and self._timer is None:  # the server has answered; it knows more later
+            self._timer = self._clock.call_later(ASK_SECONDS, self._ask_late)
         link = self._link
         if link is not None:
             if answer:
@@ -110,6 +117,30 @@ class Managed:
             if link.blocked:
                 self._go_on(link)
                 link.wake()
+
+    def settled(self) -> asyncio.Future[None]:
+        """Done when the server has acknowledged all that was sent until now, or nobody counts."""
+        future = asyncio.get_running_loop().create_future()
+        ledger = self.management.ledger
+        if ledger.queue:
+            self._waiting.append((ledger.sent, future))
+            self._ask()
+        else:
+            future.set_result(None)
+        return future
+
+    def _tell(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self.management.ledger.acknowledged:
+            future = self._waiting.popleft()[1]
+            if not future.done():
+                future.set_result(None)
+
+    def fail(self, reason: Exception) -> None:
+        """The session is over: nothing of it will be acknowledged any more."""
+        while self._waiting:
+            future = self._waiting.popleft()[1]
+            if not future.done():
+                future.set_exception(reason)
 
     def _block(self, link: Link) -> None:
         """Let there be no room while too much isn't acknowledged, or nothing would be."""

@@ -145,6 +145,9 @@ class Session(Life):
             except Exception:
                 log.exception("a feature failed at the end of a session")
         self._requests.fail(Disconnected(f"the connection was lost before the answer: {reason or 'closed'}"))
+        if self._managed is not None:
+            lost = f"the connection was lost before the server's acknowledgement: {reason or 'closed'}"
+            self._managed.fail(Disconnected(lost))
 
     def _say_farewell(self, link: Link) -> None:
         if self._managed is not None:

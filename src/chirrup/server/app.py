@@ -84,6 +84,7 @@ class Server:
         then."""
         self.config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = await Store.open(self.config.store_url, exclusive=True)
+        self.store.when_held(self._storage_fails)
         self.secret = load_secret(self.config.data)
         self.credentials = Credentials(self.store, self.secret)
         self.copies = Copies(self.store.messages, self.clock)
@@ -160,6 +161,11 @@ class Server:
         if hasattr(self, "store"):
             self.credentials.close()
             await self.store.close()
+
+    def _storage_fails(self) -> None:
+        for host in self.hosts.values():
+            for session in list(host.sessions()):
+                session.storage_fails()
 
     async def _settle(self) -> None:
         """Deal with what has come from clients, and tell those who count how much that is (XEP-0198 §4): they would

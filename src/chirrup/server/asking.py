@@ -15,6 +15,8 @@ from chirrup.core.xml import Element
 class Asker:
     """The origin of an IQ that the host asks: what this server itself answers is an answer too."""
 
+    patient = True
+
     def __init__(self, future: asyncio.Future[Element], for_: JID | None) -> None:
         self.for_ = for_
         """Who wants to know, where that is neither the host nor the sender."""

@@ -294,6 +294,8 @@ class ComponentConnection(Connection):
 
     # -- as an origin
 
+    patient = False
+
     def answer(self, stanza: Element) -> None:
         self.write(stanza.to_bytes())
 

@@ -32,6 +32,7 @@ class Copies:
         self._clock = clock
         self._row: list[Any] = [None] * 7
         self._stored: asyncio.Future[None] | None = None
+        self._patient = False
         self._refused = False
         """Whether the store has refused it at once."""
         self._stanza: Element | None = None
@@ -71,7 +72,9 @@ class Copies:
 
     def _is_last(self, stanza: Element) -> bool:
         """Whether the copy that was made last, in this turn of the loop, is of that stanza."""
-        return stanza is self._stanza and (self._refused or self._stored is self._messages.adding)
+        if stanza is not self._stanza:
+            return False
+        return self._refused or self._stored is self._messages.adding(patient=self._patient)
 
     def _copy(self, owner: JID, stanza: Element, peer: JID, origin: Origin) -> list[Any]:
         messages = self._messages
@@ -84,7 +87,9 @@ class Copies:
             self._attributes = stanza.attrs.copy()
         number = messages.next_id(self._clock.time())
         row: list[Any] = [owner.text, number, peer.bare.text, peer.resource, self.text, False, False]
-        stored = messages.add(row)
+        if not another:
+            self._patient = origin.patient
+        stored = messages.add(row, patient=self._patient)
         if not another:  # else the origin waits for it already
             origin.hold(stored, stanza)
         self._row, self._stored, self._stanza, self._refused = row, stored, stanza, stored.done()

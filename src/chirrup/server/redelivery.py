@@ -48,6 +48,8 @@ class Redelivery:
     it was there. It has been archived and copied at the first time, if it was to be; where it was archived it carries
     the account's own `<stanza-id/>`."""
 
+    patient = True
+
     def __init__(self, session: Session, sent: float) -> None:
         self.session = session
         """The session that was given it."""

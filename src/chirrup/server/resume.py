@@ -81,8 +81,8 @@ class Resumable:
         self._sessions[managed.id] = managed.session
         return Enabled(managed.id, True, seconds, config.listen.resume_location or None)
 
-    def remove(self, managed: Managed, *, settled: bool) -> None:
-        """A session is over. How much it handled can be told later if all of that was settled."""
+    def remove(self, managed: Managed, handled: int) -> None:
+        """A session is over. How much it handled can be told later."""
         if self._sessions.pop(managed.id, None) is None:
             return
         wire, waiting = self._claims.pop(managed.id, (None, None))
@@ -90,10 +90,14 @@ class Resumable:
             waiting.set_result(None)
         elif wire is not None:
             wire.fail(StreamError("reset", "the session ended before it could be resumed"))
-        if settled:
-            self._over[managed.id] = managed.session.account.jid, managed.handled
-            if len(self._over) > _REMEMBERED:
-                self._over.popitem(last=False)
+        self._over[managed.id] = managed.session.account.jid, handled
+        if len(self._over) > _REMEMBERED:
+            self._over.popitem(last=False)
+
+    def remember(self, managed: Managed, handled: int) -> None:
+        """More of what a session that is over was sent is dealt with."""
+        if managed.id in self._over:
+            self._over[managed.id] = managed.session.account.jid, handled
 
     async def claim(self, account: JID, previd: str, h: int, wire: Wire) -> Session:
         """The session that this account's client may go on with on `wire`, once all that it sent before is settled. One
@@ -119,7 +123,10 @@ class Resumable:
         await settled
         timer.cancel()
         try:
-            return self._find(account, previd, h)
+            session = self._find(account, previd, h)
+            if self._claims.get(previd, (None,))[0] is wire:  # else somebody else is coming back to it by now
+                session.count_anew()
+            return session
         except BaseException:
             if self._claims.get(previd, (None,))[0] is wire:
                 del self._claims[previd]

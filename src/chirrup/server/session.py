@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 _MAX_WAITING: Final = 64
 """Stanzas that may wait behind one whose handler waits, before the client isn't read any more."""
+_MAX_UNSETTLED: Final = 1000
+"""Writes and answers behind them that may wait for the store, before the client isn't read any more; or, with stream
+management, its messages aren't held any more while storage fails."""
 
 
 class Origin(Protocol):
@@ -44,6 +47,11 @@ class Origin(Protocol):
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
         """Answer nothing more before `stored` (a future of the store) is done: what the answers would acknowledge is
         not durable before. If storing fails the stanza is answered with an error."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether its messages may be held while storage fails, and stored when that works again. That isn't for those
+        who aren't told what is stored: they are told at once what isn't."""
 
 
 class Wire(Protocol):
@@ -65,10 +73,18 @@ class Wire(Protocol):
 class _Turn:
     """The place of a write among the answers that wait; `over` when it is stored, or its failure was told."""
 
-    __slots__ = ("over",)
+    __slots__ = ("_session", "number", "over", "stanza")
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session, stanza: Element, number: int) -> None:
+        self._session = session
+        self.stanza = stanza
+        self.number = number
+        """Which of the client's stanzas it is, as stream management counts them; 0 before that was switched on."""
         self.over = False
+
+    def __call__(self, stored: asyncio.Future[Any]) -> None:
+        error = None if stored.cancelled() else stored.exception()
+        self._session.stored(self, error)
 
 
 class _Acknowledgement:
@@ -87,9 +103,9 @@ class Session:
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_over", "_queue", "_settled", "_unsettled", "account", "closing", "data", "host", "jid", "lang", "last_active",
-        "log", "management", "most_available_since", "pass_on", "presence", "priority", "secure", "since", "wire",
-        "write",
+        "_over", "_queue", "_sent_before", "_settled", "_unsettled", "account", "closing", "data", "host", "jid",
+        "lang", "last_active", "log", "management", "most_available_since", "pass_on", "presence", "priority", "secure",
+        "since", "wire", "write",
     )  # fmt: skip
 
     def __init__(self, account: Account, jid: JID, wire: Wire, *, log: Logger, secure: bool, lang: str = "") -> None:
@@ -113,6 +129,7 @@ class Session:
         """What modules keep for this session, by type."""
         self._queue: deque[Element] | None = None  # behind a handler that waits
         self._unsettled: _Unsettled | None = None  # writes to the store, and answers behind them
+        self._sent_before: dict[int, str] | None = None  # ids of what is sent again, and is being stored already
         self._over = False
         self._settled: Callable[[], None] | None = None
         self.management: Managed | None = None
@@ -152,15 +169,40 @@ class Session:
         return True
 
     def acknowledge(self) -> None:
-        """Tell the client how much of what it sent was handled, as soon as nothing of that waits for the store."""
+        """Tell the client how much of what it sent was handled, as soon as nothing of that waits for the store. While
+        storage fails it is told how much is stored, which may be nothing new, and the rest when it works again."""
         management, unsettled = self.management, self._unsettled
         assert management is not None
         if not unsettled:
-            self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (management.handled & LARGEST))
-        elif type(last := unsettled[-1]) is _Acknowledgement:
+            self._write_acknowledgement(management.handled)
+            return
+        if self.host.store.holding:
+            self._write_acknowledgement(self.dealt_with)
+        if type(last := unsettled[-1]) is _Acknowledgement:
             last.handled = management.handled
         else:
             unsettled.append(_Acknowledgement(management.handled))
+
+    def _write_acknowledgement(self, handled: int) -> None:
+        self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (handled & LARGEST))
+
+    @property
+    def dealt_with(self) -> int:
+        """How many of the client's stanzas are dealt with for good, as stream management counts them: what is returned,
+        given to a receiver, or stored where it has to be."""
+        assert self.management is not None
+        count = self.management.handled - (self._queue is not None)
+        for turn in self._unsettled or ():
+            if type(turn) is _Turn and not turn.over and turn.number:
+                count = min(count, turn.number - 1)
+        return count
+
+    def storage_fails(self) -> None:
+        """What waits for the store will do so for longer: who has asked what is acknowledged hears it now."""
+        if self.management is not None and self._unsettled:
+            if any(type(waiting) is _Acknowledgement for waiting in self._unsettled):
+                self._write_acknowledgement(self.dealt_with)
+            self._check_settled()
 
     def send(self, stanza: Element) -> None:
         """Write a stanza to the client."""
@@ -170,24 +212,36 @@ class Session:
         if stanza.name == "message":
             for note in self.host.hooks.message_refused:
                 note(self, stanza)
-        if self._unsettled:
-            self._unsettled.append(stanza.to_bytes())
-        else:
+        unsettled = self._unsettled
+        if not unsettled or self.management is not None:  # it has acknowledgements, and takes no answer for one
             self.write(stanza.to_bytes())
+            return
+        unsettled.append(stanza.to_bytes())
+        if len(unsettled) >= _MAX_UNSETTLED:
+            self.wire.pause_reading("storing")
+
+    @property
+    def patient(self) -> bool:
+        return self.management is not None and (self._unsettled is None or len(self._unsettled) < _MAX_UNSETTLED)
 
     def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
-        if self._unsettled is None:
-            self._unsettled = _Unsettled()
-        turn = _Turn()
-        self._unsettled.append(turn)
+        unsettled, management = self._unsettled, self.management
+        if unsettled is None:
+            unsettled = self._unsettled = _Unsettled()
+        turn = _Turn(self, stanza, 0 if management is None else management.handled)
+        unsettled.append(turn)
+        if len(unsettled) >= _MAX_UNSETTLED and management is None:
+            self.wire.pause_reading("storing")
+        stored.add_done_callback(turn)
 
-        def settled(future: asyncio.Future[Any]) -> None:
-            if not future.cancelled() and (error := future.exception()) is not None:
-                self._bounce_unstored(stanza, error)
-            turn.over = True
-            self._release()
-
-        stored.add_done_callback(settled)
+    def stored(self, turn: _Turn, error: BaseException | None) -> None:
+        """A write is stored, or has failed."""
+        if error is not None:
+            if self._over:
+                return  # nobody is left to be told
+            self._bounce_unstored(turn.stanza, error)
+        turn.over = True
+        self._release()
 
     def _bounce_unstored(self, stanza: Element, error: BaseException) -> None:
         if not isinstance(error, StoreError):
@@ -199,17 +253,56 @@ class Session:
     def _release(self) -> None:
         """Write the answers that wait for nothing any more."""
         unsettled = self._unsettled
+        if unsettled is None:
+            return
+        full = len(unsettled) >= _MAX_UNSETTLED
         while unsettled:
             first = unsettled[0]
             if isinstance(first, bytes):
                 self.write(first)
             elif isinstance(first, _Acknowledgement):
-                self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (first.handled & LARGEST))
+                self._write_acknowledgement(first.handled)
             elif not first.over:
-                return
+                break
             unsettled.popleft()
-        self._unsettled = None
-        self._check_settled()
+        if full and len(unsettled) < _MAX_UNSETTLED:
+            self.wire.resume_reading("storing")
+        if not unsettled:
+            self._unsettled = None
+            self._check_settled()
+        if self._over:
+            self._remember()
+
+    def _remember(self) -> None:
+        """The session is over: keep for a client that asks how much of what it sent is dealt with by now."""
+        if self.management is not None:
+            self.host.resumable.remember(self.management, self.dealt_with)
+
+    def count_anew(self) -> None:
+        """The client comes back, and will send again what isn't stored. That is known when it comes, and waits to be
+        stored in its former place."""
+        unsettled, management = self._unsettled, self.management
+        assert management is not None
+        management.handled = handled = self.dealt_with
+        if unsettled:
+            turns = [turn for turn in unsettled if type(turn) is _Turn and turn.number > handled]
+            ids = {turn.number: turn.stanza.attrs["id"] for turn in turns if "id" in turn.stanza.attrs}
+            self._sent_before = (self._sent_before or {}) | ids
+            self._unsettled = _Unsettled(waiting for waiting in unsettled if type(waiting) is not _Acknowledgement)
+
+    def _has_come_before(self, stanza: Element, number: int) -> bool:
+        """Whether the client sends again what has been processed, and waits for the store still."""
+        known = self._sent_before
+        assert known is not None
+        identifier = known.pop(number, None)
+        if identifier is None or identifier == stanza.attrs.get("id"):
+            return identifier is not None
+        # It sends something else. What was in its place is stored all the same, but no number tells of that.
+        known.clear()
+        for turn in self._unsettled or ():
+            if type(turn) is _Turn and turn.number >= number:
+                turn.number = 0
+        return False
 
     def finish(self, then: Callable[[], None]) -> None:
         """Call `then`, as soon as what the client has sent is processed and answered. There will be no more of it: the
@@ -219,7 +312,7 @@ class Session:
 
     def settle(self, then: Callable[[], None]) -> None:
         """Call `then`, and nobody who was to be called before, as soon as what has come from the client is processed
-        and answered."""
+        and answered. While storage fails it isn't waited for, where the client counts what is acknowledged."""
         self._settled = then
         self._check_settled()
 
@@ -231,7 +324,9 @@ class Session:
 
     @property
     def _is_settled(self) -> bool:
-        return self._queue is None and not self._unsettled
+        if self._queue is not None:
+            return False
+        return not self._unsettled or (self.management is not None and self.host.store.holding)
 
     @property
     def detached(self) -> bool:
@@ -274,12 +369,13 @@ class Session:
         left = self._stop_writing()
         self.tell(self.host.hooks.session_closed)
         self.presence = None
-        settled = self._is_settled
-        self._unsettled = self._settled = None
+        self._settled = None
+        if self._unsettled:
+            self._unsettled = _Unsettled(turn for turn in self._unsettled if type(turn) is _Turn)
         self.write = self.pass_on = nowhere
         self.log.info("session ends")
         if self.management is not None:
-            self.host.resumable.remove(self.management, settled=settled)
+            self.host.resumable.remove(self.management, self.dealt_with)
             left = self.management.stop()
         if left:
             redelivery.redeliver(self, left)
@@ -343,9 +439,13 @@ class Session:
                     self._queue = None
                     self.wire.resume_reading("behind")
                     self._check_settled()
+                    if self._over:
+                        self._remember()
                     return
                 next_stanza = queue.popleft()
                 if self._over and next_stanza.name == "presence":
+                    if self.management is not None:
+                        self.management.handled += 1
                     continue  # who is gone has become unavailable already
                 try:
                     found = self._process(next_stanza)
@@ -371,6 +471,8 @@ class Session:
             return None
         if self.management is not None:
             self.management.handled += 1
+            if self._sent_before and self._has_come_before(stanza, self.management.handled):
+                return None
         attrs = stanza.attrs
         jid = self.jid
         sender = attrs.get("from")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, delete, func, not_, select, text, update
 
 from chirrup.store import search
+from chirrup.store.queue import Joined
 from chirrup.store.schema import message as table
 from chirrup.store.uids import Uids
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_ALL: Final = 10**9
 CHUNK: Final = 500
 """How many ids one statement names."""
 _INSERT: Final = "INSERT INTO message (owner, id, peer, resource, value, archived, waiting) VALUES ({})"
@@ -89,9 +91,11 @@ class Range:
     """Words that their text has; as far as it was indexed by `index`."""
 
 
-def add(connection: Connection, rows: Sequence[Row]) -> None:
+def add(connection: Connection, rows: Sequence[Row], again: bool) -> None:
+    """`again`: they may have been stored before."""
     if wanted := [tuple(row) for row in rows if row[5] or row[6]]:
-        connection.exec_driver_sql(_INSERTS[connection.dialect.name], wanted)
+        insert = _INSERTS[connection.dialect.name]
+        connection.exec_driver_sql(f"{insert} ON CONFLICT (owner, id) DO NOTHING" if again else insert, wanted)
         connection.execute(_SEEN, {"last": wanted[-1][1]})
 
 
@@ -273,22 +277,35 @@ class Messages:
         number = self._last = max(int(now * 1_000_000), self._last + 1)
         return number
 
-    def add(self, row: Row) -> asyncio.Future[None]:
-        """Store a message whose id is new. Those added in one turn of the loop share a future, and are stored as they
-        are when it ends: not at all, if they are neither archived nor waiting then."""
-        return self._store.join_row(add, row, size=len(row[4]))
+    def add(self, row: Row, *, patient: bool = False) -> asyncio.Future[None]:
+        """Store a message whose id is new. Those added in one turn of the loop, `patient` or not, share a future, and
+        are stored as they are when it ends: not at all, if they are neither archived nor waiting then.
 
-    @property
-    def adding(self) -> asyncio.Future[None] | None:
+        Where it is patient it is held while storage fails, and stored when that works again."""
+        return self._store.join_row(add, row, size=len(row[4]), patient=patient)
+
+    def adding(self, *, patient: bool = False) -> asyncio.Future[None] | None:
         """The future of those added in this turn of the loop, if there are any."""
-        return self._store.joining(add)
+        return self._store.joining(add, patient=patient)
 
-    def waiting(self, owner: str, *, after: int = 0, limit: int) -> Awaitable[list[Message]]:
-        """The oldest of what waits, with ids larger than `after`."""
-        return self._store.read(lambda connection: MessageRows(connection).waiting(owner, after=after, limit=limit))
+    async def waiting(self, owner: str, *, after: int = 0, limit: int) -> list[Message]:
+        """The oldest of what waits, with ids larger than `after`; also what is held while storage fails."""
+        if self._store.pending:
+            await self._store.settled()
+        unwritten = _Unwritten(self._store.held(), owner) if self._store.holding else None
 
-    def count_waiting(self, owner: str) -> Awaitable[int]:
-        return self._store.read(lambda connection: MessageRows(connection).count_waiting(owner))
+        def query(connection: Connection) -> list[Message]:
+            rows = MessageRows(connection)
+            if unwritten is None:
+                return rows.waiting(owner, after=after, limit=limit)
+            return unwritten.waiting(rows, after=after, limit=limit)
+
+        return await self._store.read(query)
+
+    async def count_waiting(self, owner: str) -> int:
+        if self._store.holding:
+            return len(await self.waiting(owner, limit=_ALL))
+        return await self._store.read(lambda connection: MessageRows(connection).count_waiting(owner))
 
     def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> Awaitable[list[Message]]:
         """Up to `limit` messages of the archive, the oldest or the newest of those in range. Ascending either way."""
@@ -324,13 +341,62 @@ class Messages:
         return self._store.read(lambda connection: MessageRows(connection).aged(owners, before))
 
     def delivered(self, owner: str, ids: Iterable[int]) -> asyncio.Future[int]:
-        """These don't wait any more: forget those that aren't archived. How many did wait."""
-        numbers = list(ids)
-        return self._store.submit(lambda connection: MessageRows(connection).delivered(owner, numbers))
+        """These don't wait any more: forget those that aren't archived. How many did wait. Held while storage fails."""
+        return self._store.submit_patiently(_Delivered(owner, list(ids)))
 
     def wait_again(self, owner: str, number: int) -> asyncio.Future[bool]:
-        """A message has to be delivered after all; whether it is there, and didn't wait already."""
-        return self._store.submit(lambda connection: MessageRows(connection).wait_again(owner, number))
+        """A message has to be delivered after all; whether it is there, and didn't wait already. Held while storage
+        fails."""
+        return self._store.submit_patiently(_WaitAgain(owner, number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    owner: str
+    ids: Sequence[int]
+
+    def __call__(self, connection: Connection) -> int:
+        return MessageRows(connection).delivered(self.owner, self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitAgain:
+    owner: str
+    number: int
+
+    def __call__(self, connection: Connection) -> bool:
+        return MessageRows(connection).wait_again(self.owner, self.number)
+
+
+class _Unwritten:
+    """What becomes of an owner's waiting messages by the writes that are held while storage fails."""
+
+    def __init__(self, held: Iterable[Callable[..., Any]], owner: str) -> None:
+        self._owner = owner
+        self._new: dict[int, Message] = {}
+        self._again: list[int] = []
+        self._gone: set[int] = set()
+        archived: dict[int, Message] = {}
+        for write in held:
+            if isinstance(write, Joined):
+                for message in (Message(*row[1:]) for row in write.rows if row[0] == owner):
+                    (self._new if message.waiting else archived)[message.id] = message
+            elif isinstance(write, _WaitAgain) and write.owner == owner:
+                if write.number in archived:
+                    self._new[write.number] = archived[write.number]
+                else:
+                    self._again.append(write.number)
+            elif isinstance(write, _Delivered) and write.owner == owner:
+                self._gone.update(write.ids)
+
+    def waiting(self, rows: MessageRows, *, after: int, limit: int) -> list[Message]:
+        """As `MessageRows.waiting`, as if they were written."""
+        found = rows.waiting(self._owner, after=after, limit=limit + len(self._gone))
+        for start in range(0, len(self._again), CHUNK):
+            again = Range(ids=tuple(self._again[start : start + CHUNK]))
+            found += rows.page(self._owner, again, limit=CHUNK)
+        ids = {message.id: message for message in (*found, *self._new.values())}
+        return [ids[number] for number in sorted(ids) if number > after and number not in self._gone][:limit]
 
 
 def moment_of(number: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +24,7 @@ from chirrup.store.pubsub import PubSub
 from chirrup.store.queue import Health, WriteQueue
 from chirrup.store.sqlite import SQLiteDatabase
 from chirrup.store.values import Value
-from chirrup.store.writer import Failed, Writer
+from chirrup.store.writer import Alone, Failed, Writer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +39,9 @@ class Store:
     A write returns a future at once, in the order of the calls. The future is done when the write survives `kill -9`
     and loss of power, or when it failed and nothing of it was stored; cancelling it doesn't withdraw the write.
     A query is awaited, and sees every write that was made before it.
+
+    While storage fails, because the disk is full or the database gone, writes fail; but those that can wait, messages
+    above all, are held and tried again until it works. Queries don't see them before that.
     """
 
     def __init__(self, database: Database, now: Callable[[], float], messages: tuple[int, bytes]) -> None:
@@ -65,7 +68,8 @@ class Store:
         return cls(database, now, messages)
 
     async def close(self) -> None:
-        """Write what waits, then let go of the database. Later writes and queries fail with StoreError."""
+        """Write what waits, then let go of the database. Later writes and queries fail with StoreError, and so does
+        what is held while storage fails."""
         if self._closed:
             return
         self._closed = True
@@ -88,14 +92,39 @@ class Store:
         once, and it returns a result for each. Otherwise as `submit`."""
         return self._queue.put(op, row, size)
 
-    def join_row(self, op: Callable[[Connection, Sequence[R]], T], row: R, *, size: int = 0) -> asyncio.Future[T]:
-        """Queue a row: all that come with the same `op` in one turn of the loop are one write and share a future.
-        Otherwise as `submit`."""
-        return self._queue.join(op, row, size)
+    def submit_patiently(self, op: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """As `submit`; but while storage fails the write is held, behind others that are, and tried again until it is
+        stored or the store is closed."""
+        return self._queue.put(op, Alone.PATIENT)
 
-    def joining(self, op: Callable[[Connection, Sequence[R]], T]) -> asyncio.Future[T] | None:
+    def join_row(
+        self, op: Callable[[Connection, Sequence[R], bool], T], row: R, *, size: int = 0, patient: bool
+    ) -> asyncio.Future[T]:
+        """Queue a row: all that come with the same `op` in one turn of the loop, `patient` or not, are one write and
+        share a future. While storage fails, what is patient is held as with `submit_patiently`; the rest fails, which
+        it does for as long as something is held, so that no row is stored before an earlier one. Otherwise as
+        `submit`.
+
+        `op` is told whether the rows are tried again: then they may be stored already, where the database was lost
+        while it stored them."""
+        return self._queue.join(op, row, size, patient=patient)
+
+    def joining(self, op: Callable[[Connection, Sequence[R], bool], T], *, patient: bool) -> asyncio.Future[T] | None:
         """The future of the rows that came with this `op` in this turn of the loop, if there are any."""
-        return self._queue.joining(op)
+        return self._queue.joining(op, patient=patient)
+
+    @property
+    def holding(self) -> bool:
+        """Whether writes are held, because storage fails."""
+        return self._queue.holding
+
+    def held(self) -> Iterator[Callable[..., Any]]:
+        """The operations that are held, in their order; a `Joined` for rows."""
+        return self._queue.held()
+
+    def when_held(self, callback: Callable[[], None]) -> None:
+        """Have this called each time that storage has begun to fail, and writes to be held."""
+        self._queue.when_held = callback
 
     async def read(self, op: Callable[[Connection], T]) -> T:
         """Run a query on a reader's connection, once all writes made so far are settled. All its statements see the
@@ -144,7 +173,7 @@ class Store:
         return self._queue.pending
 
     def settled(self) -> asyncio.Future[None]:
-        """Done when every write made up to now was committed or has failed."""
+        """Done when every write made up to now was committed, has failed or is held."""
         return self._queue.settled()
 
     def health(self) -> Health:

@@ -1,7 +1,7 @@
 """The writing half of group commit: what is queued becomes one transaction and one flush to the disk.
 
 `Writer` belongs to one thread. An item of a group is a tuple `(function, row, size, future)`, of which it uses the
-first two: with `ALONE` as row, `function(connection)` is called for this item; otherwise neighbours with the same
+first two: with an `Alone` as row, `function(connection)` is called for this item; otherwise neighbours with the same
 function are stored together by `function(connection, rows)`, which returns one result for each row.
 
 A function may be called more than once (its group was rolled back and runs again), so all that it does, it does to the
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from enum import Enum
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -22,11 +23,31 @@ from sqlalchemy.exc import DBAPIError
 from chirrup.core.errors import StoreError
 from chirrup.store.database import Database
 
-ALONE: Final = object()
 ATTEMPTS: Final = 3
 """How often a group runs when what stopped it has likely passed: a deadlock, a connection that had gone stale."""
 
 Item = tuple[Callable[..., Any], Any, int, "asyncio.Future[Any]"]
+
+
+class Alone(Enum):
+    """In a row's place: a write by itself, and what becomes of it while storage fails."""
+
+    PLAIN = 1
+    """It fails."""
+    PATIENT = 2
+    """It is held, and tried again."""
+    ORDERED = 3
+    """It fails, also while storage works again but patient ones that came before it are still held."""
+
+
+class Fault(Exception):  # noqa: N818 - what it carries is the error
+    """A group could not be stored."""
+
+    def __init__(self, error: StoreError, *, outside: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.outside = outside
+        """Whether it is a fault of the database's surroundings, whatever was to be stored."""
 
 
 class Failed:
@@ -57,7 +78,7 @@ class Writer:
     def commit(self, group: Sequence[Item]) -> list[Any]:
         """Store a group durably; returns each item's result, or `Failed` for one that raised.
 
-        Raises StoreError when the database refused: then nothing of the group is stored. (If PostgreSQL is lost while
+        Raises Fault when the database refused: then nothing of the group is stored. (If PostgreSQL is lost while
         it commits, all of the group may be stored, or nothing.)
         """
         apart = False
@@ -67,9 +88,9 @@ class Writer:
                 return self._transaction(group, apart)
             except _OneRaised:
                 apart = True
-            except StoreError:
+            except StoreError as error:
                 self.close()
-                raise
+                raise Fault(error, outside=True) from error
             except _InCommit as commit:
                 self.close()
                 raise self._fault(commit.__cause__) from commit.__cause__
@@ -106,7 +127,8 @@ class Writer:
         outcomes: list[Any] = []
         for function, neighbours in groupby(group, key=itemgetter(0)):
             rows = [row for _, row, _, _ in neighbours]
-            if rows[0] is ALONE:
+            alone = type(rows[0]) is Alone
+            if alone:
                 calls: list[tuple[Any, ...]] = [()] * len(rows)
             elif apart:
                 calls = [([row],) for row in rows]
@@ -114,7 +136,7 @@ class Writer:
                 calls = [(rows,)]
             for arguments in calls:
                 outcome = self._call(connection, function, arguments, apart)
-                if rows[0] is ALONE or isinstance(outcome, Failed):
+                if alone or isinstance(outcome, Failed):
                     outcomes.append(outcome)
                 else:
                     outcomes.extend(outcome)
@@ -135,7 +157,7 @@ class Writer:
                 return Failed(error)
             raise _OneRaised from error
 
-    def _fault(self, error: BaseException | None) -> StoreError:
-        return (self._database.fault(error) if error else None) or StoreError(
-            f"{self._database.name}: {' '.join(str(error).split())}"
-        )
+    def _fault(self, error: BaseException | None) -> Fault:
+        known = self._database.fault(error) if error else None
+        unknown = StoreError(f"{self._database.name}: {' '.join(str(error).split())}")
+        return Fault(known or unknown, outside=known is not None)

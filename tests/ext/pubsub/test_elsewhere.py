@@ -26,6 +26,8 @@ CAPS = Caps("urn:test", verification_string(WANTS_TUNES), "sha-1").to_element()
 class Montague:
     """Another server, which keeps what it is sent."""
 
+    patient = False
+
     def __init__(self, server: TestServer) -> None:
         self.host = server.server.hosts["localhost"]
         self.came: list[Element] = []

@@ -18,6 +18,8 @@ from chirrup.testing import TestServer
 class PushService:
     """What is published there, and how it answers: at once with a result, or with `error`, or not if `silent`."""
 
+    patient = False
+
     def __init__(self, jid: str = "push-5.client.example") -> None:
         self.jid = JID(jid)
         self.published: asyncio.Queue[Element] = asyncio.Queue()

@@ -254,6 +254,7 @@ class _Asker:
     def __init__(self, origin: Origin, stanza: Element) -> None:
         self._origin = origin
         self._stanza = stanza
+        self.patient = origin.patient
 
     def answer(self, stanza: Element) -> None:
         self._origin.answer(stanza)

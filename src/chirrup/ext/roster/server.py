@@ -377,6 +377,8 @@ class Rosters(Module):
 class Farewell:
     """The origin of an account's last stanzas: keeps what their receivers have yet to store."""
 
+    patient = True
+
     def __init__(self) -> None:
         self.stored: list[asyncio.Future[Any]] = []
 
