@@ -190,6 +190,33 @@ async def test_resumption_in_one_request(server):
     await again.settle()
 
 
+async def test_two_that_come_back_at_once(server, monkeypatch):
+    """The later one has the session, also when the first was about to get it."""
+    management = Management()
+    first = await log_in(server, management=management)
+    first.drop()
+    management.disconnected()
+    calls: list[object] = []
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    async def look_again(known):
+        calls.append(known)
+        if len(calls) == 2:  # the session is granted, and not on the connection yet
+            asked.set()
+            await gate.wait()
+        return True
+
+    monkeypatch.setattr(server.server.credentials, "hold_good", look_again)
+    early = asyncio.create_task(log_in(server, management=management))
+    await asked.wait()
+    late = await log_in(server, management=management)
+    assert told(late, SessionResumed) and late.jid == first.jid
+    gate.set()
+    with pytest.raises((StreamError, ConnectionResetError)):
+        await early
+    await late.settle()
+
+
 async def test_resumption_with_a_token(server):
     """All that a phone does when it comes back: one request."""
     management = Management()

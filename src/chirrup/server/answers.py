@@ -200,11 +200,15 @@ class Answers:
         except StreamError as error:
             fault = error
             return lambda: stream.fail(fault)
-        if not connection.over:
-            connection.session, self.begin = done.session, done.begin
-        elif done.session is not None and done.is_new:
+        if connection.over and done.session is not None and done.is_new:
             done.session.end()
-        return lambda: stream.granted(done.granted)
+
+        def go_on() -> list[Event]:
+            # Not before: a former session would end with the connection.
+            connection.session, self.begin = done.session, done.begin
+            return stream.granted(done.granted)
+
+        return go_on
 
     async def _resume(self, host: Host, previd: str, h: int) -> Answer:
         stream, connection = self._stream, self._connection
