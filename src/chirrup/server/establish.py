@@ -6,7 +6,6 @@ from __future__ import annotations
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from hmac import digest
 from typing import TYPE_CHECKING, Final
@@ -123,12 +122,10 @@ class Establishing:
             for older in list(account.sessions.values()):
                 if (known := older.data.get(UserAgent)) and isinstance(known, UserAgent) and known.id == agent.id:
                     older.wire.fail(StreamError("conflict", "the same client has logged in anew"))
-        asked = replace(wish, features=())  # that it asked in this way is worth keeping, not each element
-        data = (asked,) if agent is None else (asked, agent)
         try:
             return await bind(
                 host, self._account, self._resource(wish), held,
-                log=self._log, secure=self._secure, lang=self._lang, data=data,
+                log=self._log, secure=self._secure, lang=self._lang, data=() if agent is None else (agent,),
             )  # fmt: skip
         except StanzaError as error:
             raise SASLError("temporary-auth-failure", error.text or error.condition) from None
