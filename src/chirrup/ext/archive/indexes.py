@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
+
+_MOST: Final = 16
+"""Searches of an account that wait for its index beside all else: some clients search with each letter."""
 
 
 class Indexes:
@@ -18,7 +22,7 @@ class Indexes:
     def __init__(self, host: Host) -> None:
         self._spawn = host.server.spawn
         self._messages = host.store.messages
-        self._made: dict[str, asyncio.Task[bool]] = {}
+        self._made: dict[str, _Making] = {}
         self._stopped = False
 
     def stop(self) -> None:
@@ -26,17 +30,19 @@ class Indexes:
         self._stopped = True
 
     async def refresh(self, owner: str) -> Awaitable[None] | None:
-        """Index what is new, if it is little. For more, the first search of an archive gets what it has to wait for,
-        and nothing else needs to wait with it; further ones wait here: an account has one such search at a time."""
+        """Index what is new, if it is little. For more, the first searches of an archive get what they have to wait
+        for, and nothing else needs to wait with them; further ones wait here: an account has only so many at once."""
         if await self._messages.index(owner):
             return None
-        task = self._made.get(owner)
-        if task is not None:
-            await _end_of(task)
+        making = self._made.get(owner)
+        if making is None:
+            making = self._made[owner] = _Making(self._spawn(self._make(owner)))
+            making.task.add_done_callback(lambda _: self._made.pop(owner))
+        if making.searches == _MOST:
+            await making.end()
             return None
-        task = self._made[owner] = self._spawn(self._make(owner))
-        task.add_done_callback(lambda _: self._made.pop(owner))
-        return _end_of(task)
+        making.searches += 1
+        return making.end()
 
     async def _make(self, owner: str) -> bool:
         """Whether it is whole now."""
@@ -46,6 +52,12 @@ class Indexes:
         return False
 
 
-async def _end_of(task: asyncio.Task[bool]) -> None:
-    if not await asyncio.shield(task):
-        raise StanzaError("service-unavailable", "the archive is being closed")
+@dataclass(slots=True)
+class _Making:
+    task: asyncio.Task[bool]
+    searches: int = 0
+    """How many nothing else waits with."""
+
+    async def end(self) -> None:
+        if not await asyncio.shield(self.task):
+            raise StanzaError("service-unavailable", "the archive is being closed")
