@@ -165,10 +165,12 @@ class StanzaError(ProtocolError):
         detail: str = "",
         app: str = "",
         app_attributes: Mapping[str, str] | None = None,
+        code: int | None = None,
     ) -> None:
         """`type` defaults to what RFC 6120 recommends for the condition; `by` is the entity that found the
         error; `detail` the character data of `gone` and `redirect`; `app` the Clark name of an
-        application-specific condition, which may have attributes."""
+        application-specific condition, which may have attributes; `code` the number of XEP-0086, for where clients are
+        known to look at nothing else."""
         if condition not in STANZA_CONDITIONS:
             raise ValueError(f"{condition!r} is no stanza error condition of RFC 6120 §8.3.3")
         super().__init__(f"{condition}: {text}" if text else condition)
@@ -179,6 +181,7 @@ class StanzaError(ProtocolError):
         self.detail = detail
         self.app = app
         self.app_attributes = dict(app_attributes or {})
+        self.code = code
 
 
 class SASLError(ProtocolError):

@@ -70,7 +70,7 @@ def may_bounce(stanza: Element) -> bool:
 
 
 def write_error(error: StanzaError) -> Element:
-    element = Element("error", CLIENT, type=error.type, by=error.by or None)
+    element = Element("error", CLIENT, type=error.type, by=error.by or None, code=error.code)
     element.append(Element(error.condition, STANZAS, error.detail or None))
     if error.text:
         element.append(Element("text", STANZAS, error.text).set(XML_LANG, "en"))

@@ -111,3 +111,14 @@ async def test_ones_subscriptions_and_affiliations(people: Any, friends: Any) ->
             ("mood", "owner"),
             ("tune", "owner"),
         ]
+
+
+async def test_a_node_that_is_not_there(people: Any) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        answer = await people.ask(juliet, "<items node='none'/>")
+        assert people.condition(answer) == "item-not-found"
+        error = answer.child("error")
+        assert error is not None
+        assert error.get("code") == "404"  # which some clients go by, to begin with OMEMO
+        assert "code" not in (await people.ask(juliet, "<items/>")).child("error").attrs

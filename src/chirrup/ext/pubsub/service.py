@@ -123,7 +123,8 @@ class Service(ABC):
             raise refusal("bad-request", "nodeid-required", "which node?")
         node = self.nodes.get(name)
         if node is None:
-            raise StanzaError("item-not-found", "there is no such node")
+            # profanity 0.13 looks at the number, and publishes no list of OMEMO's devices without it.
+            raise StanzaError("item-not-found", "there is no such node", code=404)
         return node
 
     def affiliation(self, node: Node, jid: JID) -> str:
