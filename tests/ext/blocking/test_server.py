@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,28 @@ async def test_nothing_is_kept_for_those_who_are_not_there() -> None:
         (error,) = await came(romeo)
         assert read_error(error).condition == "service-unavailable"
         assert await server.server.store.log("offline").count("juliet@localhost") == 0
+
+
+async def test_what_has_waited_is_not_delivered_after_a_block() -> None:
+    async with serve() as server:
+        await server.add_account("juliet")
+        romeo, tybalt = await server.client("romeo/orchard"), await server.client("tybalt/home")
+        for number in "12":
+            for client in romeo, tybalt:
+                client.send(f"<message to='juliet@localhost' type='chat'><body>{number}</body></message>")
+                await client.settle()
+        juliet = await server.client("juliet")
+        await block(juliet, "tybalt@localhost/home")
+        juliet.send("<presence/>")
+        senders = [(await juliet.receive()).get("from") for _ in range(3)]
+        assert senders == [juliet.jid.text, romeo.jid.text, romeo.jid.text]
+        await block(juliet, ROMEO)
+        await juliet.close()
+        chamber = await server.client("juliet", presence=True)  # where romeo's wait: nobody has confirmed them
+        async with asyncio.timeout(10):
+            while await server.server.store.messages.count_waiting("juliet@localhost"):
+                await chamber.settle()
+        assert [stanza for stanza in await came(chamber) if stanza.name == "message"] == []
 
 
 async def test_another_resource_of_somebody_may_write() -> None:

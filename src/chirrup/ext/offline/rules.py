@@ -73,6 +73,12 @@ def handed_over(message: Message, owner: JID, host: JID, uid: str) -> bytes:
     return f"{inside}{added}</message>".encode()
 
 
+def sender_of(message: Message) -> JID:
+    """Who has sent a message that waits."""
+    peer = JID.parse(message.peer)
+    return peer.with_resource(message.resource) if message.resource else peer
+
+
 def claims_delay_by(child: Element | str, host: JID) -> bool:
     if not isinstance(child, Element) or (child.name, child.ns) != (Delay.NAME, Delay.NS):
         return False

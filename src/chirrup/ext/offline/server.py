@@ -13,7 +13,7 @@ from chirrup.core.xml import Element
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
 from chirrup.ext.offline.handing_over import Kept, Question, Unconfirmed, no_query
-from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, id_at
+from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, id_at, sender_of
 from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Redelivery, Session, Settings, Xep, bounce
@@ -193,6 +193,10 @@ class Offline(Module):
                 last = message.id
                 if last in kept.fetched:
                     continue
+                if account.refuses is not None and account.refuses(sender_of(message)):  # by now
+                    kept.unsent = max(0, kept.unsent - 1)
+                    self._forget(account, [last])
+                    continue
                 written = handed_over(message, account.jid, self.host.jid, self._messages.uid(last))
                 session.write(written)
                 ids.append(last)
@@ -201,7 +205,7 @@ class Offline(Module):
                 size += len(written)
                 if size >= _BATCH:
                     break
-            if size >= _BATCH or not kept.unsent:
+            if ids and (size >= _BATCH or not kept.unsent):
                 if not await self._confirms(session, ids):
                     return False
                 ids, size = [], 0
