@@ -58,7 +58,7 @@ def test_a_file_that_is_broken_does_not_end_the_others(chirrup: Run, put: Any, s
     put("roster/juliet.dat", "return { os.exit() };")
     put("vcard/juliet.dat", 'return { ["name"] = "vCard"; { ["name"] = "a><b"; }; };')
     message = 'item({{ ["name"] = "message"; ["when"] = 1262304000; {{ ["name"] = "{}"; "words {}"; }}; }});\n'
-    broken = 'item({ ["name"] = "message"; ["when"] = 1; "\\0"; });\nitem({ ["name"'
+    broken = 'item({ ["name"] = "me\\0sage"; ["when"] = 1; });\nitem({ ["name"'
     put(
         "archive/juliet.list", message.format("body", 1) + message.format("b d", 2) + message.format("body", 3) + broken
     )
@@ -72,6 +72,42 @@ def test_a_file_that_is_broken_does_not_end_the_others(chirrup: Run, put: Any, s
     assert stored(lambda store: store.accounts.names("capulet.com")) == ["juliet", "romeo"]
     found = stored(lambda store: store.messages.page(JULIET, Range(), limit=9))
     assert ["words 1" in found[0].value, "words 3" in found[1].value, len(found)] == [True, True, 2]
+
+
+def test_what_xml_cannot_have_keeps_nobody_from_their_data(chirrup: Run, put: Any, stored: Any) -> None:
+    """Characters and names that no Prosody writes: one of them would have made all of an account unreadable."""
+    put("accounts/juliet.dat", 'return { ["password"] = "x" };')
+    put(
+        "roster/juliet.dat",
+        'return { ["nurse@capulet.com"] = { ["subscription"] = "to"; ["name"] = "\\1"; '
+        '["groups"] = { ["\\2"] = true } };'
+        '[false] = { ["pending"] = { ["a@b"] = { ["name"] = "a b" }; ["romeo@montague.net"] = true } } };',
+    )
+    put(
+        "private/juliet.dat",
+        'return { { ["name"] = "a b" }; x = { ["name"] = "<" }; '
+        'y = { ["name"] = "y"; ["attr"] = { ["xmlns"] = "x" }; "words" } };',
+    )
+    put("pep/juliet.dat", 'return { ["n"] = { ["config"] = { ["title"] = "\\1" } } };')
+    item = 'item({{ ["name"] = "{}"; ["attr"] = {{ ["xmlns"] = "x"; }}; ["key"] = "{}" }});\n'
+    put("pep_n/juliet.list", item.format("a", "\\0") + item.format("a b", "k") + item.format("a", "good"))
+    put("offline/juliet.list", 'item({ ["name"] = "message"; ["when"] = 5; { ["name"] = "body"; "\\0 words" } });')
+    ran = chirrup("import", "prosody")
+    assert (ran.status, ran.err.count("is no name")) == (1, 3), ran.err
+    assert set(stored(lambda store: store.map("roster").all(JULIET))) == {"nurse@capulet.com", "romeo@montague.net"}
+    assert list(stored(lambda store: store.map("private").all(JULIET)).values()) == ["<y xmlns='x'>words</y>"]
+    items = stored(lambda store: store.pubsub.newest(JULIET, "n", 5))
+    assert [one.payload for one in items] == ["<a xmlns='x'/>"] * 2 and "good" in [one.item for one in items]
+    (waiting,) = stored(lambda store: store.messages.waiting(JULIET, limit=5))
+    assert "\N{REPLACEMENT CHARACTER} words" in waiting.value
+    assert chirrup("export", "all.xml").status == 0
+    assert "no problems" in chirrup("import", "all.xml", "--data", "other").out
+
+
+def test_keys_that_nobody_could_use(chirrup: Run, put: Any) -> None:
+    keys = '["stored_key"] = "{0}"; ["server_key"] = "{0}"; ["salt"] = "salt"'.format("ab" * 20)
+    put("accounts/juliet.dat", f'return {{ {keys}; ["iteration_count"] = 999999999 }};')
+    assert "999999999 iterations are more than" in chirrup("import", "prosody").err
 
 
 def test_what_is_left_out_is_told(chirrup: Run, put: Any) -> None:

@@ -14,7 +14,7 @@ from chirrup.cli.transfer.report import Report
 from chirrup.core.errors import AddressError, ChirrupError, StoreError
 from chirrup.core.jid import JID
 from chirrup.core.record import record
-from chirrup.core.sasl import HASHES, ScramKeys, prepare_password
+from chirrup.core.sasl import HASHES, MAX_ITERATIONS, ScramKeys, prepare_password
 from chirrup.core.values import parse_datetime
 from chirrup.core.xml import Element
 from chirrup.server.auth import make_keys
@@ -286,6 +286,8 @@ def scram_keys(element: Element, algorithm: str) -> ScramKeys:
     count = element.child_text("iter-count").strip()
     if not count.isascii() or not count.isdigit() or len(count) > 9:
         raise ValueError(f"the iteration count {count!r} is no number")
+    if int(count) > MAX_ITERATIONS:
+        raise ValueError(f"{count} iterations are more than clients and servers work for")
     try:
         return ScramKeys(algorithm, octets["salt"], int(count), octets["stored-key"], octets["server-key"])
     except ValueError:

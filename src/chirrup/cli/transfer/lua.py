@@ -27,6 +27,8 @@ _ESCAPE: Final = re.compile(rb"\\(?:([0-9]{1,3})|x([0-9a-fA-F]{2})|z\s*|(\r\n|(?
 _ESCAPED: Final = {
     b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v", b"\r\n": b"\n",
 }  # fmt: skip
+NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML can't have."""
 _WORDS: Final = {b"true": True, b"false": False, b"nil": None}
 
 Value: TypeAlias = "str | bytes | int | float | bool | Table | None"
@@ -187,12 +189,13 @@ class _Reader:
 
 
 def _string(written: bytes) -> str | bytes:
-    """Bytes where it is no UTF-8."""
+    """Bytes where it is no UTF-8, or has characters that XML can't have."""
     octets = _ESCAPE.sub(_escaped, written) if b"\\" in written else written
     try:
-        return octets.decode()
+        text = octets.decode()
     except UnicodeDecodeError:
         return octets
+    return text if text.isprintable() or NO_XML.search(text) is None else octets
 
 
 def _escaped(match: re.Match[bytes]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from chirrup.cli.transfer.events import Child, Event, HostBegins, Place, Problem, Unreadable, UserBegins, UserEnds
-from chirrup.cli.transfer.lua import Table, Value, read_items, read_table
+from chirrup.cli.transfer.lua import NO_XML, Table, Value, read_items, read_table
 from chirrup.core.values import format_datetime
 from chirrup.core.xml import CLIENT, XML_LANG, Element
 from chirrup.server.transfer import ACCOUNT, ARCHIVE, NS, SCRAM
@@ -129,8 +129,7 @@ class _User:
         for pending in (table.table(False).table("pending"), table.table("pending")):
             for jid, request in pending.keyed.items():
                 if isinstance(jid, str):
-                    element = _element(request, CLIENT) if isinstance(request, Table) else Element("presence", CLIENT)
-                    yield Child(place, element.set("type", "subscribe").set("from", jid))
+                    yield from self._guarded(_request(place, jid, request))
 
     def vcard(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
@@ -138,9 +137,9 @@ class _User:
 
     def private(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
-            query = Element("query", "jabber:iq:private")
-            query.children += [_element(kept, "") for kept in found[1].keyed.values() if isinstance(kept, Table)]
-            yield Child(found[0], query)
+            for kept in found[1].keyed.values():
+                if isinstance(kept, Table):
+                    yield from self._guarded(_kept_element(found[0], kept))
 
     def blocklist(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
@@ -198,10 +197,13 @@ class _User:
 
     def _node_items(self, place: Place, node: str) -> Iterator[Event]:
         items = Element("items", _PUBSUB, node=node)
-        for _, item in self._items(f"pep_{node}"):
-            element = items.c("item", id=item.text("key"), publisher=item.text("with") or None)
-            if item.text("name"):
-                element.children.append(_element(item, ""))
+        for at, item in self._items(f"pep_{node}"):
+            try:
+                payload = [_element(item, "")] if item.text("name") else []
+            except Unreadable as error:
+                yield Problem(at, error.text)
+                continue
+            items.c("item", id=item.text("key"), publisher=item.text("with") or None).children += payload
         yield Child(place, items, ("pubsub", _PUBSUB))
 
 
@@ -244,6 +246,15 @@ def _contact(jid: str, contact: Table) -> Element:
     for group in contact.table("groups").keyed:
         item.c("group", text=str(group))
     return item
+
+
+def _request(place: Place, jid: str, request: Value) -> Iterator[Event]:
+    element = _element(request, CLIENT) if isinstance(request, Table) else Element("presence", CLIENT)
+    yield Child(place, element.set("type", "subscribe").set("from", jid))
+
+
+def _kept_element(place: Place, kept: Table) -> Iterator[Event]:
+    yield Child(place, Element("query", "jabber:iq:private", _element(kept, "")))
 
 
 def _node(node: str, kept: Table) -> Iterator[Element]:
@@ -297,4 +308,6 @@ def _stamp(item: Table) -> str:
 def _written(value: Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else "" if value is None else str(value)
+    if isinstance(value, bytes):
+        return NO_XML.sub("\ufffd", value.decode("utf-8", "replace"))
+    return "" if value is None else str(value)
