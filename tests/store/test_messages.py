@@ -253,6 +253,17 @@ async def test_searching(store: Store) -> None:
     assert await search(store, "  meet   corner ") == [said[1] + "hidden"]
     assert await search(store, "meet", peer=CAROL) == ["we meet"]
     assert len(await search(store, "cake")) == 1
+    for clause, (part, absent) in {
+        "\u6211\u4eec\u660e\u5929\u89c1\u9762": ("\u660e\u5929", "\u6628\u5929"),
+        "\u30b3\u30fc\u30d2\u30fc\u3092\u98f2\u3080": ("\u30b3\u30fc\u30d2\u30fc", "\u304a\u8336"),
+        "\u0e1e\u0e23\u0e38\u0e48\u0e07\u0e19\u0e35\u0e49\u0e40\u0e08\u0e2d\u0e01\u0e31\u0e19": (
+            "\u0e40\u0e08\u0e2d",
+            "\u0e25\u0e07",
+        ),
+    }.items():  # written without spaces
+        await add(store, f"<message><body>{clause}</body></message>")
+        await index(store)
+        assert [len(await search(store, text)) for text in (clause, part, absent)] == [1, 1, 0]
     for coffee in ("caf\u00e9", "CAF\u00c9", "cafe", "cafe\u0301"):
         assert len(await search(store, coffee)) == 1
     assert len(await search(store, "box")) == 1

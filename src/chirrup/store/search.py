@@ -31,6 +31,11 @@ _LONGEST: Final = 131_072
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
 
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+
 _LAST: Final = text("SELECT last FROM message_indexed WHERE owner = :owner")
 _NEW: Final = text(
     "SELECT id, value FROM message WHERE owner = :owner AND archived = :archived AND id > :last "
@@ -76,8 +81,8 @@ def condition(dialect: str, owner: str, wanted: str) -> tuple[str, dict[str, str
     """What is true of messages that have all words of a text, wherever they stand, and the values for it. A text
     without words, such as "?", is in none."""
     if dialect != "sqlite":
-        return _FOUND[dialect], {"token": _token(owner), "text": _folded(wanted)}
-    quoted = [word.replace('"', '""') for word in wanted.split() if any(map(str.isalnum, word))]
+        return _FOUND[dialect], {"token": _token(owner), "text": _folded(_apart(wanted))}
+    quoted = [_apart(word).replace('"', '""') for word in wanted.split() if any(map(str.isalnum, word))]
     if not quoted:
         return "1 = 0", {}
     return _FOUND[dialect], {
@@ -98,7 +103,7 @@ def index(connection: Connection, owner: str) -> bool:
     if not rows:
         return True
     token = _token(owner)
-    found = [{"owner": owner, "id": row.id, "token": token, "words": words(row.value)} for row in rows]
+    found = [{"owner": owner, "id": row.id, "token": token, "words": _apart(words(row.value))} for row in rows]
     if found := [one for one in found if one["words"]]:
         dialect = connection.dialect.name
         if dialect != "sqlite":
@@ -131,6 +136,11 @@ def words(value: str) -> str:
     if "<" in found:
         found = _TAG.sub(" ", _CDATA.sub(lambda match: html.escape(match[1]), found))
     return html.unescape(found) if "&" in found else found
+
+
+def _apart(text: str) -> str:
+    """With what is written without spaces between words as words of one character each: else a whole clause was one."""
+    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
 def _folded(text: str) -> str:
