@@ -123,3 +123,39 @@ async def test_what_an_account_has_goes_with_it(store: Store) -> None:
     assert await store.pubsub.nodes(ALICE) == []
     assert await ids(store, "tune") == []
     assert await ids(store, "tune", BOB) == ["a"]
+
+
+async def test_somebody_who_is_no_more(store: Store) -> None:
+    def make(connection: Connection) -> None:
+        rows = store.pubsub.within(connection)
+        rows.put_node(ALICE, "tune", "{}", 1.0)
+        rows.put_node("carol@example.org", "tune", "{}", 1.0)
+        rows.set_affiliation(ALICE, "tune", BOB, "member")
+        rows.set_affiliation(ALICE, "tune", f"{BOB}.uk", "member")
+        for jid in BOB, f"{BOB}/a", f"{BOB}.uk/a":
+            rows.set_subscription("carol@example.org", "tune", jid, "", "subscribed")
+
+    await store.submit(make)
+    gone = await store.submit(lambda connection: PubSubRows(connection).part(BOB))
+    assert sorted(gone) == [ALICE, "carol@example.org"]
+    (node,) = await store.pubsub.nodes(ALICE)
+    assert node.affiliations == {f"{BOB}.uk": "member"}
+    (node,) = await store.pubsub.nodes("carol@example.org")
+    assert [one.jid for one in node.subscriptions] == [f"{BOB}.uk/a"]
+    assert await store.submit(lambda connection: PubSubRows(connection).part(BOB)) == []
+
+
+async def test_items_that_have_expired(store: Store) -> None:
+    await publish(store, "tune", "a", "b", "c", "d")
+
+    def look(connection: Connection) -> tuple[list[str], list[str], int, int]:
+        rows = PubSubRows(connection)
+        page = rows.items(ALICE, "tune", limit=1, since=2.0)
+        return (
+            [one.item for one in page],
+            [one.item for one in rows.find(ALICE, "tune", ["a", "d"], since=2.0)],
+            rows.count(ALICE, "tune", since=2.0),
+            rows.count(ALICE, "tune", since=2.0, before=page[0].position),
+        )
+
+    assert await store.read(look) == (["c"], ["d"], 2, 0)

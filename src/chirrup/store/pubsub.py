@@ -48,6 +48,11 @@ _LAST: Final = text(
     "SELECT node, item, publisher, stamp, payload, position FROM pubsub_item "
     "WHERE owner = :owner AND node = :node ORDER BY position DESC LIMIT 1"
 )
+_INVOLVING: Final = " WHERE jid = :jid OR substr(jid, 1, :length) = :resources"
+_OWNERS_INVOLVING: Final = text(
+    f"SELECT owner FROM pubsub_affiliation{_INVOLVING} UNION SELECT owner FROM pubsub_subscription{_INVOLVING}"
+)
+_PART: Final = tuple(text(f"DELETE FROM pubsub_{kind}{_INVOLVING}") for kind in ("affiliation", "subscription"))
 _columns = pubsub_item.c
 _FIELDS: Final = (_columns.node, _columns.item, _columns.publisher, _columns.stamp, _columns.payload, _columns.position)
 
@@ -136,6 +141,15 @@ class PubSubRows:
         if state:
             row = {"owner": owner, "node": node, "jid": jid, "subid": subid, "state": state, "options": options}
             self._connection.execute(insert(table), row)
+
+    def part(self, jid: str) -> list[str]:
+        """End the affiliations and subscriptions that somebody has, by a bare JID, with anybody's nodes; the owners of
+        those nodes."""
+        values = {"jid": jid, "resources": f"{jid}/", "length": len(jid) + 1}
+        owners = list(self._connection.execute(_OWNERS_INVOLVING, values).scalars())
+        for statement in _PART if owners else ():
+            self._connection.execute(statement, values)
+        return owners
 
     def owners(self, owners: Sequence[str], nodes: Sequence[str]) -> list[tuple[str, str, str]]:
         """Owner, node and configuration of the nodes with these names that some of these owners have."""

@@ -146,6 +146,23 @@ async def test_bookmarks_from_before_that_a_new_one_is_added_to(people: Any, tmp
         assert (await get(people, juliet)).keys() == {PLAY, ORCHARD}
 
 
+async def test_bookmarks_from_before_in_the_old_node(people: Any, tmp_path: Path) -> None:
+    """As they come from servers that leave them there."""
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await private(juliet, old("street@conference.localhost") + URL)
+        storage = f"<storage xmlns='{OLD}'>{old(PLAY)}</storage>"
+        xml = f"<publish node='{OLD}'><item id='current'>{storage}</item></publish>"
+        assert await people.do(juliet, xml + people.options(access_model="whitelist")) == ""
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await add(people, juliet, ORCHARD)
+        assert (await get(people, juliet)).keys() == {PLAY, "street@conference.localhost", ORCHARD}
+        assert set(await in_old_node(people, juliet)) == {PLAY, "street@conference.localhost", ORCHARD}
+        assert URL in await private(juliet)
+
+
 async def test_too_many(people: Any) -> None:
     async with serve({"modules": {"pubsub": {"max_bytes": 1000}, "bookmarks": {"max_at_once": 1}}}) as server:
         juliet = await server.client("juliet")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chirrup.core.xml import CLIENT, Element
-from chirrup.testing import TestClient, serve
+from chirrup.testing import TestClient, TestServer, serve
 
 JULIET = "juliet@localhost"
 OWNER = "http://jabber.org/protocol/pubsub#owner"
@@ -116,6 +117,36 @@ async def test_the_accounts_owner_is_asked_also_where_others_own_the_node(people
         change = "<subscriptions node='tune'><subscription jid='tybalt@localhost' subscription='subscribed'/>"
         assert await people.own(romeo, f"{change}</subscriptions>", to=JULIET) == ""
         assert await people.items(tybalt, "tune", to=JULIET) == ["a"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_an_account_that_is_removed_leaves_nothing_to_the_next_one_of_its_name(
+    people: Any, tmp_path: Path, restart: bool
+) -> None:
+    async with serve(data=tmp_path) as server:
+        juliet, romeo = await server.client("juliet"), await server.client("romeo")
+        await server.add_account("romeos")
+        listed = "".join(
+            f"<affiliation jid='{name}@localhost' affiliation='member'/>" for name in ("romeo", "romeos", "nurse")
+        )
+        await people.publish(juliet, "notes", "a", access_model="whitelist")
+        assert await people.own(juliet, f"<affiliations node='notes'>{listed}</affiliations>") == ""
+        for jid in "romeo@localhost", "romeo@localhost/orchard":
+            assert await people.do(romeo, f"<subscribe node='notes' jid='{jid}'/>", to=JULIET) == ""
+        await server.server.hosts["localhost"].remove_account("romeo")
+        if not restart:
+            await check_what_romeo_left(people, server)
+    if restart:
+        async with serve(data=tmp_path) as server:
+            await check_what_romeo_left(people, server)
+
+
+async def check_what_romeo_left(people: Any, server: TestServer) -> None:
+    juliet, romeo = await server.client("juliet/nook"), await server.client("romeo")
+    assert await people.items(romeo, "notes", to=JULIET) == "not-authorized presence-subscription-required"
+    assert await subscribers(people, juliet, "notes") == {}
+    answer = await people.ask(juliet, "<affiliations node='notes'/>", ns=OWNER)
+    assert [one.get("jid") for one in answer.first.first.elements()] == [JULIET, "nurse@localhost", "romeos@localhost"]
 
 
 @pytest.mark.parametrize("what", ["affiliations", "subscriptions"])

@@ -56,16 +56,31 @@ class Bookmarks(Module):
         self._private.hand_over("storage", OLD, self)
 
     async def _take_over(self, account: Account) -> None:
-        """Take over the bookmarks that an account had in private storage before it had any here."""
+        """Take over the bookmarks that an account had in private storage or in the old node before it had any here."""
         if self._pubsub.config(account, NS) is None:
-            kept = await self._private.read(account.jid, "storage", OLD)
-            if kept is None or kept.child("conference", OLD) is None:
+            kept = await self._kept(account)
+            if not kept.conferences:
                 return
             try:
-                if await self._take(account, kept):
+                if await self._take(account, kept.to_element()):
                     await self._collate(account)
             except StanzaError as error:  # they stay where they are
                 self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
+
+    async def _kept(self, account: Account) -> Storage:
+        """What there is in the old places, together."""
+        found = [await self._private.read(account.jid, "storage", OLD)]
+        found += [parse_element(one.payload) for one in await self._pubsub.items(account, OLD) if one.payload]
+        conferences: dict[str, OldConference] = {}
+        others: list[Element] = []
+        for element in found:
+            try:
+                storage = Storage() if element is None else Storage.parse(element)
+            except PayloadError:  # it has been kept for a client that knows what it means
+                continue
+            conferences |= {one.jid: one for one in storage.conferences}
+            others += storage.others
+        return Storage(tuple(conferences.values()), tuple(others))
 
     # -- private storage
 

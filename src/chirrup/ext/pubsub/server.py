@@ -262,10 +262,17 @@ class PersonalEventing(Module):
                 self.host.server.spawn(owning.drop_outsiders(self.engine, service, node))
 
     @hooks.account_removed(before=["roster"])
-    def removed(self, account: Account) -> None:
-        """Nothing is stored for an account any more that is about to go: it would be there for the next one of its
-        name."""
+    async def removed(self, account: Account) -> None:
+        """Nothing is stored for an account any more that is about to go, and it has to do with nobody's nodes: all that
+        would be there for the next one of its name."""
         account.get(PersonalService).closed = True
+        jid, store = account.jid, self.engine.store
+        for owner in await store.submit(lambda connection: store.pubsub.within(connection).part(jid.text)):
+            address = JID.parse(owner)
+            host = self.host.server.hosts.get(address.domain)
+            other = None if host is None else host.accounts.get(address.local)
+            for node in other.get(PersonalService).nodes.values() if other is not None else ():
+                node.part(jid)
 
     # -- requests
 

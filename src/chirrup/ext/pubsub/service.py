@@ -49,6 +49,12 @@ class Node:
             self.subscriptions.pop(jid, None)
         self._subscribed = None
 
+    def part(self, jid: JID) -> None:
+        """Forget somebody, by their bare JID."""
+        self.affiliations.pop(jid, None)
+        for one in [one for one in self.subscriptions if one.bare == jid]:
+            self.subscribe(one, "")
+
     def take(self, stored: Any) -> None:
         """Become what the store has, a `StoredNode`."""
         self.config = NodeConfig.from_text(stored.config)
