@@ -38,9 +38,10 @@ _ENOUGH: Final = 500
 _TOO_MANY: Final = 10 * _ENOUGH
 """So many may wait in any case. Between the two it reads on while an answer is waited for, which may be behind them."""
 PING: Final = Element("ping", "urn:xmpp:ping")
-LIMITS: Final = Limits(stanza_bytes=1_048_576, depth=128, elements=10_000)
+LIMITS: Final = Limits(stanza_bytes=16_777_216, depth=128, elements=200_000)
 """What is taken from a server: more than servers take from clients, since they pass that on within something else, such
-as a copy or what a query of an archive has found. Nobody is cut off by the largest message that somebody can send."""
+as a copy or what a query of an archive has found. Nobody is cut off by the largest message that somebody can send, nor
+by what they have gathered themselves, such as a long roster or block list."""
 
 
 class Session(Life):

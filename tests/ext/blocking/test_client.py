@@ -59,6 +59,18 @@ async def test_the_list_is_loaded_with_each_session() -> None:
         assert await first(changes) == Change(ROMEO, True)
 
 
+async def test_a_list_of_a_hundred_thousand() -> None:
+    """It comes in one answer: a client that took less would never get beyond it."""
+    async with serve() as server:
+        await server.add_account("juliet@localhost")
+        jids = {f"somebody{number}@example.net": "" for number in range(100_000)}
+        await server.server.store.map("blocked").set_many("juliet@localhost", jids)
+        async with await server.sdk("juliet", features=[Blocking]) as juliet:
+            blocking = juliet.need(Blocking)
+            assert len(blocking) == 100_000
+            assert blocking.blocks("somebody99999@example.net/x")
+
+
 async def test_a_report() -> None:
     settings = {"modules": {"blocking": {"report_to": ["friar@localhost"]}}}
     async with (
