@@ -190,10 +190,30 @@ async def test_a_request_that_is_given_up_leaves_nothing_behind(executions: Exec
 
 
 async def test_nobody_begins_without_end(executions: Executions) -> None:
-    for _ in range(10):
-        await executions.handle(request(), ROMEO)
-    assert await refused(executions, request(), JID("romeo@montague.lit/2")) == ("resource-constraint", "")
-    assert (await executions.handle(request(), JULIET)).status == "executing"
+    """What waits for its answer the longest is forgotten; somebody may just have closed the form."""
+    begun = [await executions.handle(request(), ROMEO) for _ in range(10)]
+    theirs = await executions.handle(request(), JULIET)
+    another = JID("romeo@montague.lit/2")
+    assert (await executions.handle(request(), another)).status == "executing"
+    assert await refused(executions, request(begun[0].sessionid, service="httpd")) == ("not-allowed", "session-expired")
+    for first, who in ((begun[1], ROMEO), (theirs, JULIET)):
+        assert (await executions.handle(request(first.sessionid, service="httpd"), who)).status == "executing"
+
+
+async def test_what_is_at_work_is_not_forgotten(executions: Executions) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(execution: Execution) -> Outcome:
+        await go_on.wait()
+        return "done"
+
+    executions.add(Command("slow", "Slow", slow))
+    working = [asyncio.ensure_future(executions.handle(Request("slow"), ROMEO)) for _ in range(10)]
+    await asyncio.sleep(0)
+    assert await refused(executions, request()) == ("resource-constraint", "")
+    go_on.set()
+    assert [one.notes[0].text for one in await asyncio.gather(*working)] == ["done"] * 10
+    assert (await executions.handle(request(), ROMEO)).status == "executing"
 
 
 async def test_who_may(executions: Executions) -> None:

@@ -67,7 +67,7 @@ class ChangePassword(Questions):
     password: str = question("The new password", private=True)
 
 
-@form(NS)
+@form(NS, title="Statistics of a User")
 class OneUser(Questions):
     accountjid: JID = question("Address of the account")
 

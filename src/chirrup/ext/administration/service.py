@@ -38,7 +38,8 @@ class Service(Group):
             sorted(wanted - self._appointed.jids, key=str)
         )  # or whoever registers the name would be one
         await self._appointed.become(wanted)
-        return self.done(execution, "the list of administrators was changed")
+        appointed = ", ".join(sorted(jid.text for jid in wanted)) or "nobody"
+        return self.done(execution, f"administrators, beside those of the configuration: {appointed}")
 
     async def _restart(self, execution: Execution) -> Outcome:
         asked = await execution.ask(forms.Restart)

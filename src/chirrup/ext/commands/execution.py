@@ -40,7 +40,7 @@ Outcome: TypeAlias = "str | Questions | Form | None"
 
 _MAX_EXECUTIONS: Final = 1_000
 _MAX_PER_REQUESTER: Final = 10
-"""Executions that wait for an answer: of one account, and of all."""
+"""Executions that aren't over: of one account, whose oldest question is forgotten then, and of all."""
 
 
 class Failed(ChirrupError):  # noqa: N818 - it says what happened to a command
@@ -175,9 +175,15 @@ class Executions:
         return await self._go_on(request.sessionid, running, action, request.form)
 
     async def _begin(self, command: Command, requester: JID) -> payloads.Command:
-        own = sum(1 for one in self._running.values() if one.execution.requester.bare == requester.bare)
-        if own >= _MAX_PER_REQUESTER or len(self._running) >= _MAX_EXECUTIONS:
-            raise StanzaError("resource-constraint", "too many commands wait for answers; finish or cancel some")
+        account = requester.bare
+        own = [(key, one) for key, one in self._running.items() if one.execution.requester.bare == account]
+        if len(own) >= _MAX_PER_REQUESTER:  # people close a form without a word
+            forgotten = next((key for key, one in own if one.asked is not None), None)
+            if forgotten is None:
+                raise StanzaError("resource-constraint", "too many of your commands are at work; wait for them")
+            self._end(forgotten)
+        if len(self._running) >= _MAX_EXECUTIONS:
+            raise StanzaError("resource-constraint", "too many commands wait for answers; try again later")
         identifier = secrets.token_urlsafe(12)
         return await self._step(identifier, _start(command, Execution(requester, command.node, [])))
 
