@@ -41,7 +41,7 @@ async def archive(server: TestServer, name: str) -> list[str]:
 @pytest.fixture
 def storage_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`async with storage_fails(server) as end:`, until `end()`: another program has the database locked."""
-    monkeypatch.setattr("chirrup.store.queue.RETRY", 0.02)
+    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.02)
     monkeypatch.setattr("chirrup.store.sqlite.SERVER_PATIENCE", 0.01)
 
     @asynccontextmanager

@@ -28,7 +28,7 @@ class Trouble:
 @pytest.fixture
 def trouble(url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Trouble:
     """SQLite's file is locked by another program, PostgreSQL's disk says that it is full."""
-    monkeypatch.setattr("chirrup.store.queue.RETRY", 0.02)
+    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.02)
     monkeypatch.setattr("chirrup.store.sqlite.SERVER_PATIENCE", 0.01)
     if url.startswith("sqlite"):
         other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=30)
@@ -125,7 +125,7 @@ async def test_other_writes_fail_or_succeed_as_ever(store: Store, trouble: Troub
 
 
 async def test_much_is_stored_piece_by_piece(store: Store, trouble: Trouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chirrup.store.queue.PIECE", 5000)
+    monkeypatch.setattr("chirrup.store.thread.PIECE", 5000)
     trouble.begin()
     held = []
     for number in range(50):
@@ -178,6 +178,24 @@ async def test_an_operation_that_raises_is_not_held(store: Store, trouble: Troub
     assert before.done()
     assert isinstance(failed.exception(), LookupError)
     assert await archive(store) == ["before", "behind"]
+
+
+async def test_no_account_comes_or_goes_while_messages_are_held(store: Store, trouble: Trouble) -> None:
+    """They would be stored when it is gone, and be there for the next of its name."""
+    await store.accounts.create("example.org", "alice", [], created=1.0)
+    trouble.begin()
+    held = put(store, "held")
+    await store.settled()
+    gone = store.accounts.remove("example.org", "alice")
+    new = store.accounts.create("example.org", "bob", [], created=1.0)
+    many = store.accounts.create_many("example.org", [("carol", [])], created=1.0)
+    await store.settled()
+    assert all(isinstance(future.exception(), StoreError) for future in (gone, new, many))
+    trouble.end()
+    await held
+    assert await store.accounts.remove("example.org", "alice")
+    await store.accounts.create("example.org", "alice", [], created=1.0)
+    assert await archive(store) == []
 
 
 async def test_closing_does_not_wait(

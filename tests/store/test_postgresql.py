@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from chirrup.core.errors import StoreError, StoreFull, StoreLocked, StoreUnavailable
 from chirrup.store import Connection, Store
+from chirrup.store.messages import Range
 
 ALICE = "alice@example.org"
 Opener = Callable[..., Awaitable[Store]]
@@ -129,6 +130,28 @@ async def test_a_connection_that_is_lost_in_the_commit(postgres_url: str, postgr
     assert await store.map("b").all(ALICE) == {}
     await store.value("a").set(ALICE, "3")
     assert store.health().healthy
+
+
+async def test_messages_wait_for_a_server_that_comes_back(
+    postgres: Any, store_on_postgres: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.05)
+    messages = store_on_postgres.messages
+    postgres.stop("fast")
+    try:
+        held = []
+        for text in ("1", "2", "3"):
+            row = (ALICE, messages.next_id(1.0), "bob@example.org", "", text, True, False)
+            held.append(messages.add(row, patient=True))
+            await store_on_postgres.settled()
+        assert not any(future.done() for future in held)
+        assert store_on_postgres.health().held == 3
+    finally:
+        postgres.start()
+    for future in held:
+        await future
+    assert [message.value for message in await messages.page(ALICE, Range(), limit=9)] == ["1", "2", "3"]
+    assert store_on_postgres.health().healthy
 
 
 async def test_a_server_that_goes_and_comes_back(postgres: Any, store_on_postgres: Store) -> None:

@@ -184,19 +184,23 @@ class Accounts:
 
     def create(self, host: str, local: str, keys: Sequence[ScramKeys], *, created: float) -> asyncio.Future[None]:
         """A new account, which owns nothing. Fails with AccountExists."""
-        return self._store.submit(lambda connection: AccountRows(connection).create(host, local, keys, created=created))
+        return self._store.submit_in_order(
+            lambda connection: AccountRows(connection).create(host, local, keys, created=created)
+        )
 
     def create_many(
         self, host: str, accounts: Iterable[tuple[str, Sequence[ScramKeys]]], *, created: float
     ) -> asyncio.Future[list[str]]:
         """New accounts, all in one transaction. Those that exist already are left as they are, and returned."""
         batch = list(accounts)
-        return self._store.submit(lambda connection: AccountRows(connection).create_many(host, batch, created=created))
+        return self._store.submit_in_order(
+            lambda connection: AccountRows(connection).create_many(host, batch, created=created)
+        )
 
     def remove(self, host: str, local: str) -> asyncio.Future[bool]:
         """Delete the account, and in the same transaction all that its bare JID owns; whether it was there."""
         self.changes += 1
-        return self._store.submit(lambda connection: AccountRows(connection).remove(host, local))
+        return self._store.submit_in_order(lambda connection: AccountRows(connection).remove(host, local))
 
     def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> asyncio.Future[bool]:
         """Put these in place of all former keys, and of the tokens that clients had; whether the account is there."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, delete, func, not_, select, text, update
 
 from chirrup.store import search
-from chirrup.store.queue import Joined
 from chirrup.store.schema import message as table
+from chirrup.store.thread import Joined
 from chirrup.store.uids import Uids
 
 if TYPE_CHECKING:

@@ -92,6 +92,10 @@ class Store:
         once, and it returns a result for each. Otherwise as `submit`."""
         return self._queue.put(op, row, size)
 
+    def submit_in_order(self, op: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """As `submit`; but it fails for as long as writes are held, for they came earlier."""
+        return self._queue.put(op, Alone.ORDERED)
+
     def submit_patiently(self, op: Callable[[Connection], T]) -> asyncio.Future[T]:
         """As `submit`; but while storage fails the write is held, behind others that are, and tried again until it is
         stored or the store is closed."""
