@@ -119,6 +119,25 @@ async def test_of_many_with_one_hash_one_is_asked(chirrup_server: Any, remote: A
         assert len(asked(other)) == 1
 
 
+async def test_strangers_do_not_take_the_places_of_contacts(chirrup_server: Any, remote: Any) -> None:
+    async with chirrup_server({"modules": {"caps": {"max_remote": 100}}}) as server:
+        other = remote(server, "example.net")
+        juliet = await server.client("juliet", presence=True)
+        juliet.send("<presence type='subscribed' to='romeo@example.net'/>")
+        await juliet.settle()
+        await other.send("<presence type='subscribe' from='romeo@example.net' to='juliet@localhost'/>")
+        await other.send(shown())
+        await juliet.settle()
+        await answer(other, asked(other)[0], TUNE)
+        await juliet.settle()
+        for number in range(150):
+            await other.send(shown(f"stranger{number}@example.net/x"))
+        capabilities = server.server.hosts["localhost"].module(Capabilities)
+        known = [capabilities.features_of(JID(f"stranger{number}@example.net/x")) for number in range(150)]
+        assert sum(features is not None for features in known) == 99
+        assert capabilities.features_of(JID(ORCHARD)) == {INFO, "tune+notify"}
+
+
 async def test_who_is_known_by_the_hash_needs_no_question(chirrup_server: Any, remote: Any) -> None:
     """A stranger whose client is known is told of what is open to all, and need not be asked for that."""
     async with chirrup_server() as server:

@@ -205,8 +205,13 @@ class Capabilities(Module):
         entity = self._remote.get(client)
         if entity is None:
             entity = self._remote[client] = Entity(client, account.jid, account=account)
+            if not may_see(account, client):
+                self._remote.move_to_end(client, last=False)  # strangers don't take the places of contacts
             if len(self._remote) > self.settings.max_remote:
-                self._leave(self._remote.popitem(last=False)[1])
+                _, gone = self._remote.popitem(last=False)
+                self._leave(gone)
+                if gone is entity:
+                    return
         self._take(entity, claim)
 
     def _may_ask(self, account: Account, claim: Claim, sender: JID) -> bool:
