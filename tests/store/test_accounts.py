@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from chirrup.core.errors import StoreError
@@ -68,7 +70,7 @@ async def test_who_has_no_account_has_nothing(store: Store) -> None:
     assert await store.accounts.exists(HOST, "alice") is False
     assert await store.accounts.set_keys(HOST, "alice", keys()) is False
     assert await store.accounts.set_disabled(HOST, "alice", True) is False
-    assert await store.accounts.note_login(HOST, "alice", 1.0) is False
+    await store.accounts.note_login(HOST, "alice", 1.0)
     assert await store.accounts.note_logout(HOST, "alice", 1.0) is False
     assert await store.accounts.remove(HOST, "alice") is False
     assert await store.accounts.count(HOST) == 0
@@ -86,6 +88,20 @@ async def test_an_account_is_created_once(store: Store) -> None:
     assert str(second.exception()) == "alice@example.org exists already"
     assert await store.accounts.keys(HOST, "alice") == {key.algorithm: key for key in keys(1)}
     assert store.health().healthy
+
+
+async def test_log_ins_of_one_moment_are_noted_together(store: Store) -> None:
+    for local in "alice", "bob":
+        await store.accounts.create(HOST, local, keys(), created=1.0)
+    noted = [store.accounts.note_login(HOST, local, when) for local, when in (("alice", 2.0), ("carol", 3.0))]
+    noted += [store.accounts.note_login(HOST, local, when) for local, when in (("bob", 4.0), ("alice", 5.0))]
+    assert await asyncio.gather(*noted) == [None] * 4
+    known = {local: await store.accounts.info(HOST, local) for local in ("alice", "bob", "carol")}
+    assert {local: info and info.last_login for local, info in known.items()} == {
+        "alice": 5.0,
+        "bob": 4.0,
+        "carol": None,
+    }
 
 
 async def test_what_is_known_of_an_account(store: Store) -> None:

@@ -124,10 +124,6 @@ class AccountRows:
         row = self._connection.execute(query).first()
         return None if row is None else AccountInfo(*row)
 
-    def note_login(self, host: str, local: str, when: float) -> bool:
-        row = {"host": host, "local": local, "last_login": when}
-        return self._connection.execute(_NOTE_LOGIN, row).rowcount > 0
-
     def change(self, host: str, local: str, **values: Any) -> bool:
         """Set columns of the account's row; whether there is one."""
         return self._connection.execute(update(account).where(*_is(host, local)).values(**values)).rowcount > 0
@@ -164,6 +160,11 @@ class AccountRows:
         for table in single_value, map_entry, log_entry, message:
             self._connection.execute(delete(table).where(table.c.owner == owner))
         PubSubRows(self._connection).forget(owner)
+
+
+def _note_logins(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[None]:
+    connection.execute(_NOTE_LOGIN, rows)
+    return [None] * len(rows)
 
 
 class Accounts:
@@ -216,9 +217,9 @@ class Accounts:
         self.changes += 1
         return self._store.submit(lambda connection: AccountRows(connection).change(host, local, disabled=disabled))
 
-    def note_login(self, host: str, local: str, when: float) -> asyncio.Future[bool]:
-        """Whether the account is there."""
-        return self._store.submit(lambda connection: AccountRows(connection).note_login(host, local, when))
+    def note_login(self, host: str, local: str, when: float) -> asyncio.Future[None]:
+        """An account that isn't there makes no difference."""
+        return self._store.submit_row(_note_logins, {"host": host, "local": local, "last_login": when})
 
     def note_logout(self, host: str, local: str, when: float, status: str = "") -> asyncio.Future[bool]:
         """Whether the account is there."""
