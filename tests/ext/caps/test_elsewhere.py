@@ -51,6 +51,15 @@ async def test_strangers_are_not_asked(chirrup_server: Any, remote: Any) -> None
         assert not other.received
 
 
+async def test_without_rosters_there_are_strangers_only(chirrup_server: Any, remote: Any) -> None:
+    async with chirrup_server({"hosts": {"localhost": {"modules_disabled": ["roster"]}}}) as server:
+        other = remote(server, "example.net")
+        juliet = await server.client("juliet")
+        await other.send(shown())
+        await juliet.settle()
+        assert not other.received
+
+
 async def test_who_is_seen_but_does_not_see_is_not_asked(chirrup_server: Any, remote: Any) -> None:
     async with chirrup_server() as server:
         other = remote(server, "example.net")

@@ -189,7 +189,7 @@ class Capabilities(Module):
         elif (claim := read_claim(stanza)) is not None:
             if sender in self._remote or self._may_ask(account, claim, sender):
                 self._meet(account, sender, claim)
-            elif account.get(Roster).get(sender.bare).state.receives:
+            elif (roster := account.find(Roster)) is not None and roster.get(sender.bare).state.receives:
                 self._unasked[sender] = claim
                 if len(self._unasked) > self.settings.max_remote:
                     self._unasked.popitem(last=False)
