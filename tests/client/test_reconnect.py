@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -160,13 +161,14 @@ async def test_a_token_that_is_good_for_nothing_any_more() -> None:
         await alice.close()
 
 
-async def test_it_is_not_talked_into_telling_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_not_talked_into_telling_its_password(tmp_path: Path) -> None:
     """XEP-0474 §7: a server that could do better once, and offers nothing but PLAIN now, may be somebody else."""
-    async with serve({"hosts": {"localhost": {"modules_disabled": ["tokens"]}}}) as server:
+    host = {"modules_disabled": ["tokens"]}
+    async with serve({"hosts": {"localhost": host}}, data=tmp_path) as server:
         alice, clock = await online(server, "alice")
-        monkeypatch.setattr(type(server.server.hosts["localhost"]), "mechanisms", ("PLAIN",))
-        cut(alice)
-        await until(alice, ConnectionState.WAITING)
+    await until(alice, ConnectionState.WAITING)
+    async with serve({"hosts": {"localhost": {**host, "mechanisms": ["PLAIN"]}}}, data=tmp_path) as server:
+        alice._target = replace(alice._target, port=server.port())
         clock.advance(backoff.FIRST)
         await until(alice, ConnectionState.NEGOTIATING)
         change = await until(alice, ConnectionState.WAITING)
