@@ -113,6 +113,17 @@ async def test_ones_subscriptions_and_affiliations(people: Any, friends: Any) ->
         ]
 
 
+async def test_a_page_far_behind_the_last_item(people: Any) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await people.publish(juliet, "tune", "a")
+        page = (
+            "<items node='tune'/><set xmlns='http://jabber.org/protocol/rsm'><index>99999999999999999999</index></set>"
+        )
+        answer = await people.ask(juliet, page)
+        assert list(answer.first.child("items").elements()) == []
+
+
 async def test_a_node_that_is_not_there(people: Any) -> None:
     async with serve() as server:
         juliet = await server.client("juliet")

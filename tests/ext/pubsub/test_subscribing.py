@@ -160,6 +160,23 @@ async def test_a_request_and_its_answer(people: Any, allow: bool) -> None:
             assert await people.told(tybalt) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"pubsub#allow": "perhaps"}, {"pubsub#subscriber_jid": "@@"}, {"pubsub#node": "none"}],
+)
+async def test_an_answer_that_makes_no_sense(people: Any, wrong: dict[str, str]) -> None:
+    """It is no answer: the request goes on waiting, and nobody is told of a fault of the server."""
+    async with serve() as server:
+        juliet, tybalt = await server.client("juliet", presence=True), await server.client("tybalt")
+        await request(people, juliet, tybalt)
+        values = {"pubsub#node": "tune", "pubsub#subscriber_jid": "tybalt@localhost", "pubsub#allow": "true", **wrong}
+        answer = Form.of("submit", AUTHORIZATION, dict(values))
+        juliet.send(Element("message", "jabber:client", answer.to_element(), to=JULIET))
+        await juliet.settle()
+        assert not any(stanza.get("type") == "error" for stanza in juliet.received)
+        assert await people.items(tybalt, "tune", to=JULIET) == "not-authorized not-subscribed"
+
+
 async def test_a_request_that_is_approved_in_the_list(people: Any) -> None:
     async with serve() as server:
         juliet = await server.client("juliet", presence=True)

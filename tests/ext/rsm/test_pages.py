@@ -85,3 +85,7 @@ def test_page_by_page_it_is_the_whole(numbers: list[int], size: int, backwards: 
             found += got
             request = Set(max=size, after=said.last)
     assert found == items
+
+
+def test_an_index_beyond_all_bounds() -> None:
+    assert wanted(Set(max=3, index=10**30), largest=100).index == 2**31 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Final
 
-from chirrup.core.errors import StanzaError
+from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.forms import FORM_TYPE
@@ -133,12 +133,14 @@ async def decide(engine: Engine, service: Service, sender: JID, form: Form) -> N
     """Take an owner's answer. What doesn't fit a request that waits is ignored."""
     jids, answer = form.field("pubsub#subscriber_jid"), form.field("pubsub#allow")
     node = service.nodes.get(next(iter(form.values("pubsub#node")), ""))
-    if form.type != "submit" or node is None or jids is None or answer is None or not jids.jids:
+    if form.type != "submit" or node is None or jids is None or answer is None:
         return
-    jid = jids.jids[0]
-    if service.affiliation(node, sender) != "owner" or node.subscriptions.get(jid) != "pending":
+    try:
+        jid, state = next(iter(jids.jids), None), "subscribed" if answer.boolean else ""
+    except PayloadError:
         return
-    state = "subscribed" if answer.boolean else ""
+    if jid is None or service.affiliation(node, sender) != "owner" or node.subscriptions.get(jid) != "pending":
+        return
     await set_state(engine, service, node, jid, state)
     tell_state(engine, service, node, jid, state)
     if state:

@@ -6,13 +6,16 @@ Where what is paged is in the store, read by key what `Wanted` says, and answer 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.record import record
 from chirrup.ext.rsm.payloads import First, Set
 
 T = TypeVar("T")
+
+_LAST_INDEX: Final = (1 << 31) - 1
+"""Nothing has more items, and a database takes no number of any length."""
 
 
 @record
@@ -42,7 +45,8 @@ def wanted(request: Set | None, *, largest: int, default: int | None = None) -> 
     if request.index is not None and (request.before is not None or request.after is not None):
         raise StanzaError("bad-request", "a page is asked for by its index, or by the item before or after it")
     backwards = request.before is not None
-    return Wanted(limit, request.after or None, request.before or None, backwards, request.index)
+    index = None if request.index is None else min(request.index, _LAST_INDEX)
+    return Wanted(limit, request.after or None, request.before or None, backwards, index)
 
 
 def told(uids: Sequence[str], *, count: int | None = None, index: int | None = None) -> Set:
