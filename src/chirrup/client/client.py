@@ -31,6 +31,8 @@ from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
 from chirrup.core.stream import CLIENT_FEATURES, Authenticated, ClientPolicy, ClientStream, Credentials, Event
 from chirrup.core.xml import Element
+from chirrup.net import certificates
+from chirrup.net.certificates import KeyPair, accounts
 from chirrup.net.clock import Clock
 from chirrup.net.deadline import Deadline
 from chirrup.net.dial import CLIENTS, Dialer, Target, find
@@ -57,6 +59,8 @@ class Client(Entity):
         pin: str | Iterable[str] = (),
         verify: bool = True,
         channel_binding: bool = True,
+        certificate: Path | str | None = None,
+        key: Path | str | None = None,
         mechanisms: Sequence[str] | None = None,
         features: Iterable[type[Feature]] = (),
         default_features: bool = True,
@@ -77,6 +81,9 @@ class Client(Entity):
         the PEM file `ca`, or one of the certificates of which `pin` is the SHA-256 fingerprint. `verify=False` takes
         any certificate, and `require_tls=False` none at all (but then sends no password): for tests.
 
+        `certificate` is a PEM file with a certificate of the client's own, to log in by instead of the password if the
+        server asks for one; its private key is in the file `key`, or in the same.
+
         `channel_binding=False` does without binding the log-in to the TLS connection: for servers that offer that and
         can't do it with TLS 1.3. `mechanisms` are the only ones to log in by.
 
@@ -84,7 +91,8 @@ class Client(Entity):
         `reconnect` connects again when the connection is lost. `timeout` is the seconds that each wait may take;
         `keepalive` those of silence after which the server is pinged. `limits` are for what the server sends.
 
-        Raises AddressError, and ValueError for a fingerprint that is none."""
+        Raises AddressError, ConfigError for a certificate that can't be used, and ValueError for a fingerprint that is
+        none."""
         address = JID.parse(jid) if isinstance(jid, str) else jid
         super().__init__(address, reconnect=reconnect, timeout=timeout, keepalive=keepalive, clock=clock)
         self.account = address.bare
@@ -95,9 +103,19 @@ class Client(Entity):
         self._address = address
         self._target = Target(host, port or (DIRECT_TLS_PORT if direct_tls else CLIENTS.port), direct_tls)
         pins = [pin] if isinstance(pin, str) else pin
-        self._trust = Trust(Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify, channel_binding)
-        chosen = None if mechanisms is None else tuple(mechanisms)
-        credentials = Credentials(address.local, password, mechanisms=chosen, salted_passwords={})
+        own = KeyPair(Path(certificate), Path(key or certificate)) if certificate else None
+        self._trust = Trust(
+            Path(ca) if ca else None, tuple(fingerprint(one) for one in pins), verify, channel_binding, own=own
+        )
+        several = own is not None and len(accounts(certificates.read(own).der)) > 1
+        credentials = Credentials(
+            address.local,
+            password,
+            certificate=own is not None,
+            authzid=address.bare.text if several else "",
+            mechanisms=None if mechanisms is None else tuple(mechanisms),
+            salted_passwords={},
+        )
         self._policy = ClientPolicy(
             credentials,
             address.resource,
@@ -237,7 +255,7 @@ class Client(Entity):
         if credentials is None:
             return
         if isinstance(event, Authenticated):
-            if event.mechanism.startswith("SCRAM-"):
+            if event.mechanism.startswith(("SCRAM-", "EXTERNAL")):
                 self._policy = replace(self._policy, credentials=replace(credentials, without_plain=True))
         else:
             token = event.token if isinstance(event, TokenReceived) else None

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from chirrup.core.errors import ConfigError
+from chirrup.core.jid import JID
 from chirrup.core.record import record
 
 SELF_MADE_DAYS: Final = 825
@@ -37,6 +38,9 @@ RENEW_DAYS: Final = 30
 """A self-made certificate that ends sooner than this is made anew; one of the operator's is warned of."""
 
 _MAKER: Final = "Self-made by Chirrup"
+_XMPP_ADDRESS: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
+_UTF8_STRING: Final = 0x0C
+_MOST_ADDRESSES: Final = 50
 _LONGEST_COMMON_NAME: Final = 64
 
 
@@ -153,6 +157,37 @@ def make(host: str, folder: Path, now: float) -> KeyPair:
         problem = f"can't write a certificate for {host}: {error.filename or folder}: {error.strerror}"
         raise ConfigError(problem, key="certificate") from None
     return pair
+
+
+def accounts(der: bytes) -> tuple[str, ...]:
+    """The accounts that a client's certificate is for, as bare JIDs (id-on-xmppAddr, RFC 6120 §13.7.1.4)."""
+    try:
+        names = x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    found: dict[str, None] = {}
+    for name in list(names.value)[:_MOST_ADDRESSES]:
+        if isinstance(name, x509.OtherName) and name.type_id == _XMPP_ADDRESS:
+            try:
+                jid = JID(_utf8_string(name.value))
+            except ValueError:
+                continue
+            if jid.local and jid.is_bare:
+                found[jid.text] = None
+    return tuple(found)
+
+
+def _utf8_string(der: bytes) -> str:
+    """The text of an ASN.1 UTF8String that is no longer than a JID can be. ValueError for anything else."""
+    if len(der) < 2 or der[0] != _UTF8_STRING:
+        raise ValueError("not a UTF8String")
+    start, length = 2, der[1]
+    if length & 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(der[2:start], "big")
+    if start > 4 or len(der) != start + length:
+        raise ValueError("not a UTF8String of that length")
+    return der[start:].decode()
 
 
 def digest(pair: KeyPair) -> bytes:

@@ -74,14 +74,17 @@ class CertificateStore:
         now: float,
         default: str | None = None,
         alpn: Sequence[str] = (ALPN_CLIENT,),
+        authorities: Path | None = None,
     ) -> None:
         """`hosts` has a pair of files for each host, or None for one that the server makes itself, in `folder`.
-        `default` is the first host unless given.
+        `default` is the first host unless given. `authorities` is a PEM file with those whose certificates clients may
+        show; without it they aren't asked for any.
 
         Raises ConfigError about files that can't be used."""
         if not hosts:
             raise ValueError("a server has at least one host")
         self._alpn = tuple(alpn)
+        self._authorities = "" if authorities is None else _read_authorities(authorities)
         self._folder = folder
         self._made: dict[str, _Served] = {}
         self._unrenewed: set[str] = set()
@@ -176,18 +179,43 @@ class CertificateStore:
             raise ConfigError(
                 f"TLS can't use {pair.certificate} with {pair.key}: {reason}", key="certificate"
             ) from None
+        self._ask_clients(context)
         return _Served(pair, [], seen, digest, context)
 
     def _new_front(self) -> ssl.SSLContext:
         """A context without a certificate: `_choose` always swaps it for a host's, before OpenSSL needs one."""
         front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         _harden(front, self._alpn)
+        self._ask_clients(front)
         front.sni_callback = self._choose
         front.num_tickets = 1  # a client has one connection, and gets another ticket with the next
         return front
 
+    def _ask_clients(self, context: ssl.SSLContext) -> None:
+        """Have clients show a certificate if they have one. Whose is of nobody that is known fails the handshake."""
+        if self._authorities:
+            context.load_verify_locations(cadata=self._authorities)
+            context.verify_mode = ssl.CERT_OPTIONAL
+
     def _choose(self, ssl_object: ssl.SSLObject, name: str | None, _front: ssl.SSLContext) -> None:
         ssl_object.context = self._by_host.get(ascii_name(name or ""), self._default).context
+
+
+def _read_authorities(path: Path) -> str:
+    """Their certificates in PEM, all of which can be used. Raises ConfigError."""
+    try:
+        text = path.read_text("ascii")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cadata=text)
+    except (OSError, ValueError) as error:  # (an SSLError is an OSError)
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "it isn't PEM"
+        raise ConfigError(f"can't use the certificates in {path}: {reason}", key="listen.client_authorities") from None
+    return text
+
+
+def accounts_of(ssl_object: ssl.SSLObject) -> tuple[str, ...]:
+    """The accounts in the certificate that a client has shown, if any: the handshake has verified it."""
+    certificate = ssl_object.getpeercert(binary_form=True)
+    return () if certificate is None else certificates.accounts(certificate)
 
 
 def certificate_for(ssl_object: ssl.SSLObject) -> bytes:
@@ -219,9 +247,14 @@ def channel_bindings(ssl_object: ssl.SSLObject, certificate_der: bytes) -> dict[
 
 
 def client_context(
-    *, ca: Path | None = None, verify: bool = True, alpn: Sequence[str] = (ALPN_CLIENT,)
+    *,
+    ca: Path | None = None,
+    verify: bool = True,
+    alpn: Sequence[str] = (ALPN_CLIENT,),
+    own: KeyPair | None = None,
 ) -> ssl.SSLContext:
-    """The settings of a client's handshake. Trusts the system's authorities, or only those in the PEM file `ca`.
+    """The settings of a client's handshake. Trusts the system's authorities, or only those in the PEM file `ca`. `own`
+    is the certificate that it shows if it is asked to.
 
     Only with `verify=False` does it accept any certificate for any host: for tests, never for people."""
     # Reading the system's authorities takes tens of milliseconds.
@@ -230,6 +263,8 @@ def client_context(
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if own is not None:
+        context.load_cert_chain(own.certificate, own.key, password="")
     return context
 
 

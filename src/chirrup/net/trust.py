@@ -18,6 +18,8 @@ from weakref import WeakValueDictionary
 from chirrup.core.errors import ConfigError, TrustError
 from chirrup.core.record import record
 from chirrup.core.stream import Security
+from chirrup.net import certificates
+from chirrup.net.certificates import KeyPair
 from chirrup.net.tls import ALPN_CLIENT, channel_bindings, client_context
 
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{64}")
@@ -37,6 +39,8 @@ class Trust:
     bind: bool = True
     """Whether log-ins are bound to the connection, where the peer can do that."""
     alpn: Sequence[str] = (ALPN_CLIENT,)
+    own: KeyPair | None = None
+    """The certificate to show to who asks for one."""
 
     @property
     def pinned(self) -> bool:
@@ -60,7 +64,7 @@ def fingerprint(text: str) -> str:
     return found
 
 
-_Key = tuple[Path | None, int, bool, tuple[str, ...]]
+_Key = tuple[Path | None, int, bool, tuple[str, ...], KeyPair | None, int]
 _contexts: Final[WeakValueDictionary[_Key, ssl.SSLContext]] = WeakValueDictionary()
 _being_made: Final[WeakValueDictionary[tuple[_Key, int], asyncio.Future[ssl.SSLContext]]] = WeakValueDictionary()
 
@@ -83,19 +87,27 @@ async def context(trust: Trust) -> ssl.SSLContext:
 
 
 def _make(trust: Trust) -> ssl.SSLContext:
+    own = trust.own
+    if own is not None:
+        certificates.read(own)
     try:
-        return client_context(ca=trust.ca, verify=trust.verify and not trust.pinned, alpn=trust.alpn)
+        return client_context(ca=trust.ca, verify=trust.verify and not trust.pinned, alpn=trust.alpn, own=own)
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "reason", None) or error.strerror or error
         raise ConfigError(f"can't use the authorities in {trust.ca}: {reason}", key="ca") from None
 
 
 def _key(trust: Trust) -> _Key:
+    own = trust.own
+    verify = trust.verify and not trust.pinned
+    return trust.ca, _changed(trust.ca), verify, tuple(trust.alpn), own, _changed(own.certificate if own else None)
+
+
+def _changed(path: Path | None) -> int:
     try:
-        changed = trust.ca.stat().st_mtime_ns if trust.ca else 0
+        return path.stat().st_mtime_ns if path else 0
     except OSError:
-        changed = 0
-    return trust.ca, changed, trust.verify and not trust.pinned, tuple(trust.alpn)
+        return 0
 
 
 def security(tls: ssl.SSLObject, trust: Trust, where: str) -> Security:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from chirrup.core.errors import SASLError, StanzaError, StreamError
+from chirrup.core.errors import AddressError, SASLError, StanzaError, StreamError
 from chirrup.core.jid import JID
 from chirrup.core.stream import (
     BindRequest,
@@ -83,9 +83,13 @@ class Answers:
         return lambda: self._stream.accept(replace(policy, mechanisms=usable or policy.mechanisms))
 
     def policy(self, host: Host) -> HostPolicy:
-        """What a host offers to everybody."""
+        """What a host offers to everybody; log-in by certificate where there is one of an account here."""
         logged_in = self._stream.identity is not None
-        return host.offers.policy(secure=self._secure, plaintext=self._plaintext, logged_in=logged_in)
+        policy = host.offers.policy(secure=self._secure, plaintext=self._plaintext, logged_in=logged_in)
+        identities = self._stream.security.identities if self._stream.security else ()
+        if not identities or any(JID(identity).domain == policy.domain for identity in identities):
+            return policy
+        return replace(policy, mechanisms=tuple(name for name in policy.mechanisms if name != "EXTERNAL"))
 
     # -- what is asked
 
@@ -110,8 +114,8 @@ class Answers:
             case NeedUpgrades(username=username, algorithms=algorithms):
                 missing = (await self._look_up(host, username)).missing(algorithms)
                 return lambda: stream.upgrades(missing)
-            case NeedIdentity():
-                return lambda: stream.verified(False)  # clients have no certificates here
+            case NeedIdentity(authzid=authzid):
+                return await self._identify(host, authzid)
             case EarlyIQ(iq=iq):
                 try:
                     reply = await host.iq.answer_early(iq, peer=self._connection.peer, stream=self._kept)
@@ -154,6 +158,21 @@ class Answers:
             disabled = error
             return lambda: self._stream.reject(disabled)
         return lambda: self._stream.verified(right)
+
+    async def _identify(self, host: Host, authzid: str) -> Answer:
+        """A client has shown a certificate: may it act as that account of those in it (XEP-0178)?"""
+        stream = self._stream
+        identities = stream.security.identities if stream.security else ()
+        try:
+            account = JID(authzid or identities[0])
+        except AddressError:
+            return lambda: stream.verified(False)
+        if account.text not in identities or account.domain != host.jid.domain:
+            return lambda: stream.verified(False)
+        known = await self._look_up(host, account.local)
+        if (barred := known.barred) is not None:
+            return lambda: stream.reject(barred)
+        return lambda: stream.verified(known.found is not None)
 
     # -- what they get
 

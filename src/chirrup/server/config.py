@@ -171,6 +171,9 @@ class Listen(_Model):
     c2s: Listener = Listener()
     c2s_direct_tls: DirectTLSListener = DirectTLSListener()
     component: ComponentListener = ComponentListener()
+    client_authorities: MaybePath = None
+    """PEM file with the authorities whose certificates let clients log in without a password (SASL EXTERNAL): as the
+    accounts that stand in them. Empty: clients aren't asked for certificates."""
     resume_location: str = Field(default="", max_length=300)
     """Where clients whose connection is lost should come back to (XEP-0198), as "host" or "host:port", if this is one
     of several servers behind a name. Empty: where they came from."""

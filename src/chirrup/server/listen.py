@@ -69,7 +69,12 @@ class Listeners:
             for name, host in config.hosts.items()
         }
         try:
-            return CertificateStore(pairs, folder=config.data / "certificates", now=self._server.clock.time())
+            return CertificateStore(
+                pairs,
+                folder=config.data / "certificates",
+                now=self._server.clock.time(),
+                authorities=config.listen.client_authorities,
+            )
         except ConfigError as error:
             raise ConfigError(error.problem, key=error.key, file=config.file) from None
 
@@ -135,9 +140,7 @@ class Listeners:
     def reload(self, config: Config) -> list[str]:
         """Take up a new configuration's certificates; connections that stand stay."""
         old = self._server.config
-        if {n: (h.certificate, h.key) for n, h in old.hosts.items()} == {
-            n: (h.certificate, h.key) for n, h in config.hosts.items()
-        }:
+        if _certificates_of(old) == _certificates_of(config) and not config.listen.client_authorities:
             return self.poll()
         self._store = self._certificates(config)
         return ["certificates: read anew"]
@@ -173,3 +176,7 @@ def _explain(error: OSError, kind: str, address: str, port: int) -> str:
     if error.errno == errno.EACCES:
         return f"not allowed to listen on {where}; ports below 1024 need root or CAP_NET_BIND_SERVICE"
     return f"can't listen on {where}: {error.strerror or error}"
+
+
+def _certificates_of(config: Config) -> object:
+    return config.listen.client_authorities, {name: (host.certificate, host.key) for name, host in config.hosts.items()}

@@ -24,7 +24,7 @@ from chirrup.core.stream import (
     StartTLS,
 )
 from chirrup.net.clock import sleep
-from chirrup.net.tls import certificate_for, channel_bindings
+from chirrup.net.tls import accounts_of, certificate_for, channel_bindings
 from chirrup.server.answers import QUESTIONS, Answers, too_many_failed
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Negotiation:
         self._in_handshake = False
         self._secure = True
         tls = cast("ssl.SSLObject", connection.transport.get_extra_info("ssl_object"))
-        security = Security(channel_bindings=channel_bindings(tls, certificate_for(tls)))
+        security = Security(channel_bindings(tls, certificate_for(tls)), identities=accounts_of(tls))
         connection.log.debug("TLS", version=tls.version(), cipher=(tls.cipher() or ("",))[0])
         if self._direct_tls:
             stream.security = security

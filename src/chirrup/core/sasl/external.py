@@ -9,7 +9,7 @@ from chirrup.core.sasl.base import ClientMechanism, NeedIdentity, ServerMechanis
 from chirrup.core.sasl.encoding import decode_utf8
 
 NAME = "EXTERNAL"
-XEPS: Final = ((178, "1.2", "the mechanism; the server asks clients for no certificates yet"),)
+XEPS: Final = ((178, "1.2", "between clients and servers"),)
 
 
 class ExternalServer(ServerMechanism):
