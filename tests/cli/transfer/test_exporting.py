@@ -63,7 +63,7 @@ def test_standard_output_has_nothing_else(chirrup: Run, accounts: None) -> None:
 
 def test_who_was_disabled_stays_so_and_passwords_stay(chirrup: Run, accounts: None, stored: Any) -> None:
     stored(lambda store: store.accounts.set_disabled("capulet.com", "nurse", True))
-    stored(lambda store: store.accounts.note_login("capulet.com", "juliet", 1_700_000_000.25))
+    stored(lambda store: store.accounts.note_logins("capulet.com", {"juliet": 1_700_000_000.25}))
     chirrup("export", "out.xml")
     assert "secret" not in Path("out.xml").read_text()
     for local in ("juliet", "nurse"):

@@ -104,6 +104,17 @@ def test_what_xml_cannot_have_keeps_nobody_from_their_data(chirrup: Run, put: An
     assert "no problems" in chirrup("import", "all.xml", "--data", "other").out
 
 
+def test_nodes_with_many_items(chirrup: Run, put: Any, stored: Any) -> None:
+    put("accounts/juliet.dat", 'return { ["password"] = "x" };')
+    put("pep/juliet.dat", 'return { ["n"] = {}; ["empty"] = {} };')
+    item = 'item({{ ["name"] = "a"; ["attr"] = {{ ["xmlns"] = "x"; }}; ["key"] = "{}" }});\n'
+    put("pep_n/juliet.list", "".join(item.format(number) for number in range(1201)))
+    ran = chirrup("import", "prosody")
+    assert "2 nodes imported" in ran.out and "1201 items of nodes imported" in ran.out and "no problems" in ran.out
+    items = stored(lambda store: store.pubsub.newest(JULIET, "n", 2000))
+    assert sorted(int(one.item) for one in items) == list(range(1201))
+
+
 def test_keys_that_nobody_could_use(chirrup: Run, put: Any) -> None:
     keys = '["stored_key"] = "{0}"; ["server_key"] = "{0}"; ["salt"] = "salt"'.format("ab" * 20)
     put("accounts/juliet.dat", f'return {{ {keys}; ["iteration_count"] = 999999999 }};')

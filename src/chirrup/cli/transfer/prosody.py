@@ -28,6 +28,8 @@ _OWN_NAMES: Final = {"include_payload": "deliver_payloads", "notify_items": "del
 """Prosody's names of fields of a node's configuration, where they aren't those of XEP-0060."""
 _LAST: Final = 253_402_300_799.0
 """The last second that a date can name."""
+_PAGE: Final = 500
+"""Items of a node that are given together."""
 _NO_DATA: Final = frozenset({"account_details", "archive_cleanup", "smacks_h", "accounts_cleanup"})
 """Stores with nothing to take over."""
 
@@ -204,6 +206,9 @@ class _User:
                 yield Problem(at, error.text)
                 continue
             items.c("item", id=item.text("key"), publisher=item.text("with") or None).children += payload
+            if len(items.children) == _PAGE:
+                yield Child(place, items, ("pubsub", _PUBSUB))
+                items = Element("items", _PUBSUB, node=node)
         yield Child(place, items, ("pubsub", _PUBSUB))
 
 
