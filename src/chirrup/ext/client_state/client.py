@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature
+from chirrup.core.errors import NetworkError
 from chirrup.core.xml import Element
 from chirrup.ext.client_state import NS
 
@@ -11,7 +14,8 @@ from chirrup.ext.client_state import NS
 class ClientState(Feature):
     """Whether the user has an eye on the program. While nobody has, the server holds back what isn't urgent.
 
-    What was said holds for later sessions too, and where the server can't do anything with it nothing is sent."""
+    What was said holds for later sessions too, also if there is no connection at the time. Where the server can't do
+    anything with it nothing is sent."""
 
     xeps = ((352, "1.0.0", ""),)
 
@@ -23,12 +27,16 @@ class ClientState(Feature):
         """Somebody looks at the program again: what was held back comes."""
         if not self.is_active:
             self.is_active = True
-            await self._tell()
+            await self._changed()
 
     async def inactive(self) -> None:
         """Nobody looks at the program."""
         if self.is_active:
             self.is_active = False
+            await self._changed()
+
+    async def _changed(self) -> None:
+        with suppress(NetworkError):  # the next session is told
             await self._tell()
 
     async def session_ready(self) -> None:
