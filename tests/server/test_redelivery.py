@@ -411,6 +411,25 @@ async def test_a_copy_that_may_not_have_come_is_no_reason_to_lose_it(managers, s
         assert element.get("id") == "1"
 
 
+@pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
+async def test_what_ones_own_client_has_sent_to_another_is_not_delivered_where_it_came_from(managers, settings):
+    async with managers(settings) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop = await they.server.client("alice/laptop", presence=True)
+        await they.copies(laptop)
+        session = await they.cut(phone)
+        laptop.send(message(phone.jid, "note"))
+        await laptop.settle()
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == []
+        phone = await they.server.client("alice/phone")
+        phone.send("<presence/>")
+        while (element := await phone.receive()).name != "message":
+            pass
+        assert element.get("id") == "note"
+
+
 async def test_who_has_been_blocked_since_is_told_that_it_did_not_arrive(managers):
     async with managers(NO_ARCHIVE) as they:
         phone, _ = await they.client("alice/phone")

@@ -149,18 +149,20 @@ def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
     wanted one had it."""
     hooks = account.host.hooks
     to_people = stanza.get("type", "normal") in ("chat", "normal")
-    if to_people and account.most_available:
+    # What one's own client has sent to another one isn't delivered where it came from.
+    available = [session for session in account.most_available if session.jid.text != stanza.get("from")]
+    if to_people and available:
         _find_receivers(account, stanza, origin)
     for handler in hooks.message_in:
         if handler(account, stanza, account.jid, origin):
             return
     if to_people:
-        written = stanza.to_bytes() if account.most_available else b""
-        for session in account.most_available:
+        written = stanza.to_bytes() if available else b""
+        for session in available:
             if session not in origin.receivers:
                 session.write(written)
                 origin.fate = "delivered"
-        if account.most_available:
+        if available:
             return
         for keep in hooks.message_unclaimed:
             if keep(account, stanza, account.jid, origin):
