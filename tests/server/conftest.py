@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +198,26 @@ def managers(chirrup_server: Callable[..., Any]) -> Callable[..., Any]:
             yield Managers(server)
 
     return make
+
+
+@pytest.fixture
+def storage_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`async with storage_fails(server) as end:`, until `end()`: another program has the database locked."""
+    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.02)
+    monkeypatch.setattr("chirrup.store.sqlite.SERVER_PATIENCE", 0.01)
+
+    @asynccontextmanager
+    async def fail(server: TestServer) -> AsyncIterator[Callable[[], None]]:
+        await server.server.store.settled()
+        path = server.server.config.data / "chirrup.db"
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+            other.execute("BEGIN IMMEDIATE")
+
+            def end() -> None:
+                if other.in_transaction:
+                    other.execute("ROLLBACK")
+
+            yield end
+            end()
+
+    return fail

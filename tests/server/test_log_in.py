@@ -277,6 +277,38 @@ async def test_a_token_instead_of_the_password(server):
     assert client.jid.bare == JID("alice@localhost")
 
 
+async def test_nobody_is_kept_out_while_nothing_can_be_stored(server, storage_fails, caplog):
+    """With the password, though no token can be given; and with a token, though no newer one can be."""
+    token = await token_of(server)
+    async with storage_fails(server):
+        client = await log_in(server, user_agent=ANOTHER, want_token=True)
+        assert client.jid.resource and not told(client, TokenReceived)
+        client = await log_in(server, with_token(token), user_agent=AGENT, want_token=True)
+        assert client.jid.resource and not told(client, TokenReceived)
+    assert await token_of(server, agent=ANOTHER)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_a_count_that_cannot_be_stored_is_not_taken(server, storage_fails, monkeypatch):
+    """Or it could come again."""
+    token = await token_of(server)
+    counted = Element("fast", "urn:xmpp:fast:0", count=1)
+    monkeypatch.setattr("chirrup.core.features.fast.use", lambda: counted)
+    async with storage_fails(server):
+        attempt = log_in(server, with_token(token), user_agent=AGENT)
+        assert await refused(attempt) == "temporary-auth-failure"
+    await log_in(server, with_token(token), user_agent=AGENT)
+    assert await refused(log_in(server, with_token(token), user_agent=AGENT)) == "not-authorized"
+
+
+async def test_nobody_logs_in_where_nothing_can_be_read(server, caplog):
+    await server.server.store.close()
+    with pytest.raises(StreamError, match="internal-server-error"):
+        await log_in(server)
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told and not [record for record in told if record.exc_info]
+
+
 async def test_a_token_is_for_one_client(server):
     token = await token_of(server)
     assert await refused(log_in(server, with_token(token), user_agent=ANOTHER)) == "not-authorized"

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
 from typing import Any
-
-import pytest
 
 from chirrup.core.xml import Element
 from chirrup.store.messages import Range
@@ -36,29 +31,6 @@ async def texts(client: TestClient, count: int) -> list[str]:
 async def archive(server: TestServer, name: str) -> list[str]:
     page = await server.server.store.messages.page(f"{name}@localhost", Range(), limit=999)
     return [one.value.partition("<body>")[2].partition("</body>")[0] for one in page]
-
-
-@pytest.fixture
-def storage_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """`async with storage_fails(server) as end:`, until `end()`: another program has the database locked."""
-    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.02)
-    monkeypatch.setattr("chirrup.store.sqlite.SERVER_PATIENCE", 0.01)
-
-    @asynccontextmanager
-    async def fail(server: TestServer) -> AsyncIterator[Callable[[], None]]:
-        await server.server.store.settled()
-        path = server.server.config.data / "chirrup.db"
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
-            other.execute("BEGIN IMMEDIATE")
-
-            def end() -> None:
-                if other.in_transaction:
-                    other.execute("ROLLBACK")
-
-            yield end
-            end()
-
-    return fail
 
 
 async def acknowledged(client: TestClient, h: int) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from hmac import digest
 from typing import TYPE_CHECKING, Final
 
-from chirrup.core.errors import AddressError, PayloadError, SASLError, StanzaError, StreamError
+from chirrup.core.errors import AddressError, PayloadError, SASLError, StanzaError, StoreError, StreamError
 from chirrup.core.features import Token, UserAgent
 from chirrup.core.features import resume as sm
 from chirrup.core.features.bind2 import BindWish
@@ -24,6 +24,7 @@ from chirrup.server.held import Held
 from chirrup.server.resume import NotResumable, attach
 
 if TYPE_CHECKING:
+    from chirrup.core.sasl import ScramKeys
     from chirrup.server.c2s import ClientConnection
     from chirrup.server.host import Host
     from chirrup.server.logs import Logger
@@ -65,8 +66,7 @@ class Establishing:
         request = self._request
         token = await self._token()
         if request.new_keys:
-            await self._host.store.accounts.add_keys(self._host.name, self._account.local, request.new_keys)
-            self._log.info("keys upgraded", algorithms=[keys.algorithm for keys in request.new_keys])
+            await self._add_keys(request.new_keys)
         answer = None
         wanted = next((element for element in request.inline if (element.name, element.ns) == ("resume", sm.NS)), None)
         if wanted is not None:
@@ -86,14 +86,30 @@ class Establishing:
         granted = Granted(session.jid, tuple(results), inline, token)
         return Established(granted, session, partial(held.release, session), is_new=True)
 
+    async def _add_keys(self, keys: Sequence[ScramKeys]) -> None:
+        try:
+            await self._host.store.accounts.add_keys(self._host.name, self._account.local, keys)
+        except StoreError:
+            self._log.info("keys not upgraded: storage fails")
+        else:
+            self._log.info("keys upgraded", algorithms=[each.algorithm for each in keys])
+
     async def _token(self) -> Token | None:
+        """The token that the client gets; none while storage fails, which keeps nobody out, but who uses one in a way
+        that has to be written down."""
         tokens, request = self._host.tokens, self._request
-        agent = request.user_agent
+        agent, used = request.user_agent, request.token
         if tokens is None or agent is None or request.identity.account is None:
             return None
-        if request.token is not None:
-            return await tokens.use(self._account, agent, request.token, request.wants_token)
-        return await tokens.give(self._account, agent, request.wants_token) if request.wants_token else None
+        try:
+            if used is not None:
+                return await tokens.use(self._account, agent, used, request.wants_token)
+            return await tokens.give(self._account, agent, request.wants_token) if request.wants_token else None
+        except StoreError:
+            if used is not None and (used.count is not None or used.invalidate):
+                raise SASLError("temporary-auth-failure", "the use of a token can't be stored") from None
+            self._log.info("no token given: storage fails")
+            return None
 
     # -- a former session
 

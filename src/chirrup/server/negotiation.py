@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from chirrup.core.errors import LocalProtocolError, StreamError
+from chirrup.core.errors import LocalProtocolError, StoreError, StreamError
 from chirrup.core.parser import Limits
 from chirrup.core.stream import (
     Authenticated,
@@ -200,8 +200,11 @@ class Negotiation:
         assert host is not None
         try:
             tell = await self._answers.find(host, event)
-        except Exception:
-            connection.log.exception("negotiation failed")
+        except Exception as error:
+            if isinstance(error, StoreError):
+                connection.log.error("negotiation failed", reason=str(error))
+            else:
+                connection.log.exception("negotiation failed")
             connection.fail(StreamError("internal-server-error"))
             return
         if connection.over:
