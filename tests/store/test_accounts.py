@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from chirrup.core.errors import StoreError
@@ -70,7 +68,7 @@ async def test_who_has_no_account_has_nothing(store: Store) -> None:
     assert await store.accounts.exists(HOST, "alice") is False
     assert await store.accounts.set_keys(HOST, "alice", keys()) is False
     assert await store.accounts.set_disabled(HOST, "alice", True) is False
-    await store.accounts.note_login(HOST, "alice", 1.0)
+    await store.accounts.note_logins(HOST, {"alice": 1.0})
     assert await store.accounts.note_logout(HOST, "alice", 1.0) is False
     assert await store.accounts.remove(HOST, "alice") is False
     assert await store.accounts.count(HOST) == 0
@@ -90,15 +88,13 @@ async def test_an_account_is_created_once(store: Store) -> None:
     assert store.health().healthy
 
 
-async def test_log_ins_of_one_moment_are_noted_together(store: Store) -> None:
+async def test_log_ins_are_noted_together(store: Store) -> None:
     for local in "alice", "bob":
         await store.accounts.create(HOST, local, keys(), created=1.0)
-    noted = [store.accounts.note_login(HOST, local, when) for local, when in (("alice", 2.0), ("carol", 3.0))]
-    noted += [store.accounts.note_login(HOST, local, when) for local, when in (("bob", 4.0), ("alice", 5.0))]
-    assert await asyncio.gather(*noted) == [None] * 4
+    await store.accounts.note_logins(HOST, {"alice": 2.0, "carol": 3.0, "bob": 4.0})
     known = {local: await store.accounts.info(HOST, local) for local in ("alice", "bob", "carol")}
     assert {local: info and info.last_login for local, info in known.items()} == {
-        "alice": 5.0,
+        "alice": 2.0,
         "bob": 4.0,
         "carol": None,
     }
@@ -107,7 +103,7 @@ async def test_log_ins_of_one_moment_are_noted_together(store: Store) -> None:
 async def test_what_is_known_of_an_account(store: Store) -> None:
     await store.accounts.create(HOST, "alice", keys(), created=1_700_000_000.25)
     assert await store.accounts.info(HOST, "alice") == AccountInfo(1_700_000_000.25, False, None, None, "")
-    store.accounts.note_login(HOST, "alice", 2.5)
+    store.accounts.note_logins(HOST, {"alice": 2.5})
     store.accounts.note_logout(HOST, "alice", 3.5, "gone for lunch")
     store.accounts.set_disabled(HOST, "alice", True)
     assert await store.accounts.info(HOST, "alice") == AccountInfo(1_700_000_000.25, True, 2.5, 3.5, "gone for lunch")

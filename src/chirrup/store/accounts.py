@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -162,9 +162,8 @@ class AccountRows:
         PubSubRows(self._connection).forget(owner)
 
 
-def _note_logins(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[None]:
+def _note_logins(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     connection.execute(_NOTE_LOGIN, rows)
-    return [None] * len(rows)
 
 
 class Accounts:
@@ -217,9 +216,10 @@ class Accounts:
         self.changes += 1
         return self._store.submit(lambda connection: AccountRows(connection).change(host, local, disabled=disabled))
 
-    def note_login(self, host: str, local: str, when: float) -> asyncio.Future[None]:
-        """An account that isn't there makes no difference."""
-        return self._store.submit_row(_note_logins, {"host": host, "local": local, "last_login": when})
+    def note_logins(self, host: str, logins: Mapping[str, float]) -> asyncio.Future[None]:
+        """When accounts logged in last, by localpart. One that isn't there makes no difference."""
+        rows = [{"host": host, "local": local, "last_login": when} for local, when in logins.items()]
+        return self._store.submit(lambda connection: _note_logins(connection, rows))
 
     def note_logout(self, host: str, local: str, when: float, status: str = "") -> asyncio.Future[bool]:
         """Whether the account is there."""

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chirrup.core.stanza import read_error
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.last_activity.payloads import LastActivity
+from chirrup.store import Store
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 
@@ -98,12 +101,38 @@ async def test_log_in_and_log_out_are_written_down() -> None:
     async with serve(clock=clock) as server:
         accounts = server.server.store.accounts
         begun = clock.time()
-        juliet = await server.client("juliet")
-        known = await accounts.info("localhost", "juliet")
-        assert known is not None
-        assert (known.last_login, known.last_logout) == (begun, None)
-        clock.advance(60)
+        juliet, romeo = await server.client("juliet"), await server.client("romeo")
+        clock.advance(1)
+        for local in "juliet", "romeo":
+            known = await accounts.info("localhost", local)
+            assert known is not None
+            assert (known.last_login, known.last_logout) == (begun, None)
+        await romeo.close()
+        clock.advance(59)
         await juliet.close()
         known = await accounts.info("localhost", "juliet")
         assert known is not None
         assert (known.last_login, known.last_logout) == (begun, begun + 60)
+
+
+async def test_a_log_in_of_the_last_moment_is_written_down_when_the_server_stops(tmp_path: Path) -> None:
+    async with serve(data=tmp_path) as server:
+        await server.client("juliet")
+        begun = server.server.clock.time()
+    store = await Store.open(str(tmp_path / "chirrup.db"))
+    known = await store.accounts.info("localhost", "juliet")
+    await store.close()
+    assert known is not None and known.last_login is not None
+    assert 0 <= begun - known.last_login < 60
+
+
+async def test_a_log_in_of_an_account_that_was_removed_is_not_noted_of_a_new_one() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        host = server.server.hosts["localhost"]
+        await server.client("juliet")
+        await host.remove_account("juliet")
+        await server.add_account("juliet")
+        clock.advance(1)
+        known = await server.server.store.accounts.info("localhost", "juliet")
+        assert known is not None and known.last_login is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.record import record
@@ -11,9 +11,15 @@ from chirrup.ext.last_activity import NS
 from chirrup.ext.last_activity.payloads import LastActivity as Activity
 from chirrup.ext.roster.roster import may_see
 from chirrup.server import hooks
-from chirrup.server.module import Addressee, Module, Request, Session, Xep, iq_get
+from chirrup.server.module import Account, Addressee, Module, Request, Session, Xep, iq_get
+
+if TYPE_CHECKING:
+    from chirrup.net.clock import Timer
+    from chirrup.server.host import Host
 
 _MAX_STATUS: Final = 1024
+_GATHERED: Final = 1.0
+"""Seconds for which log-ins are gathered before they are written down."""
 
 
 @record
@@ -29,6 +35,16 @@ class LastActivity(Module):
     xeps = (Xep(12, "2.0"),)
     features = (NS,)
     account_features = (NS,)
+
+    def __init__(self, host: Host, settings: Any) -> None:
+        super().__init__(host, settings)
+        self._logins: dict[str, float] = {}  # those that aren't written down yet: when, by localpart
+        self._writing: Timer | None = None
+
+    async def stop(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel()
+        self._write_logins()
 
     @iq_get(Activity)
     def uptime(self, request: Request[Activity]) -> Activity:
@@ -58,9 +74,22 @@ class LastActivity(Module):
 
     @hooks.session_bound()
     def note_login(self, session: Session) -> None:
-        if not self.host.anonymous:
-            accounts = self.host.store.accounts
-            self.host.server.spawn(accounts.note_login(self.host.name, session.jid.local, session.since))
+        """Log-ins are written down together, as nobody waits for that: it would be a tenth of what each costs."""
+        if self.host.anonymous:
+            return
+        if not self._logins:
+            self._writing = self.host.clock.call_later(_GATHERED, self._write_logins)
+        self._logins[session.jid.local] = session.since
+
+    def _write_logins(self) -> None:
+        logins, self._logins = self._logins, {}
+        if logins:
+            self.host.server.spawn(self.host.store.accounts.note_logins(self.host.name, logins))
+
+    @hooks.account_removed()
+    def forget_login(self, account: Account) -> None:
+        """It isn't to be noted of a new account of that name."""
+        self._logins.pop(account.jid.local, None)
 
     @hooks.session_closed()
     def note_logout(self, session: Session) -> None:
