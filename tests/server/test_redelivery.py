@@ -453,7 +453,7 @@ async def test_who_has_been_blocked_since_is_told_that_it_did_not_arrive(manager
 
 
 def told(caplog):
-    return [record.values for record in caplog.records if "never acknowledged" in record.getMessage()]
+    return [record.values for record in caplog.records if "unacknowledged stanzas go on" in record.getMessage()]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
                 fates[origin.fate] = fates.get(origin.fate, 0) + 1
     parser.discard()
     if fates:
-        session.log.info("what its client never acknowledged goes on", **fates)
+        session.log.info("unacknowledged stanzas go on", **fates)
 
 
 def _parser() -> StreamParser:
