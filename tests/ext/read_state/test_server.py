@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chirrup.core.xml import Element
+from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.read_state import NS
 from chirrup.ext.read_state.payloads import ReadState
 from chirrup.ext.stanza_ids.payloads import StanzaId
@@ -46,3 +46,25 @@ async def test_a_state_that_is_none(people: Any) -> None:
         juliet.send(Element("message", "jabber:client", Element("displayed", NS), to="romeo@localhost", id="m"))
         answer = await juliet.receive()
         assert people.condition(answer) == "bad-request"
+
+
+async def test_neither_copies_nor_the_archive_have_it(people: Any) -> None:
+    """XEP-0490 §4.2."""
+    async with serve() as server:
+        juliet, chamber = await server.client("juliet/balcony"), await server.client("juliet/chamber")
+        romeo = await server.client("romeo", presence=True)
+        await people.become_available(chamber, NS)
+        await chamber.ask(Element("iq", CLIENT, Element("enable", "urn:xmpp:carbons:2"), type="set"))
+        juliet.send(f"<message to='romeo@localhost' type='chat' id='m'><body>Read it.</body>{STATE}</message>")
+        while (copy := await chamber.receive()).child("sent", "urn:xmpp:carbons:2") is None:
+            pass
+        assert "Read it." in str(copy)
+        assert NS not in str(copy)
+        for client in juliet, romeo:
+            await client.settle()
+            client.received.clear()
+            query = Element("iq", CLIENT, Element("query", "urn:xmpp:mam:2"), type="set")
+            assert (await client.ask(query)).get("type") == "result"
+            (kept,) = [one for one in client.received if one.child("result", "urn:xmpp:mam:2") is not None]
+            assert "Read it." in str(kept)
+            assert NS not in str(kept)
