@@ -229,7 +229,7 @@ class WriteQueue:
         if done.attempted:
             self.note("write", done.fault)
         if began and self._held:
-            self.when_held()
+            self._loop.call_soon(self.when_held)
         while self._barriers and self._barriers[0][0] <= self._done:
             barrier = self._barriers.popleft()[1]
             if not barrier.cancelled():

@@ -23,7 +23,7 @@ INTERVAL: Final = 0.002
 """Seconds between the starts of two groups, at least: where flushing is fast, groups of one or two would otherwise cost
 the event loop's thread a good part of its processor."""
 RETRY: Final = 1.0
-"""Seconds after which what is held is tried again."""
+"""Seconds after which what is held is tried again, or more where that takes longer."""
 PIECE: Final = 2**20
 """How much of it goes into one transaction, measured as in `LIMIT`."""
 HELD: Final = object()
@@ -154,10 +154,12 @@ class Work:
             piece.append(item)
             if isinstance(item[0], Joined):
                 item[0].again = True
+        began = time.monotonic()
         outcomes, fault = self._attempt(piece)
         if fault is not None and fault.outside:
             self._fault = fault.error
-            self._try_at = time.monotonic() + RETRY
+            now = time.monotonic()
+            self._try_at = now + max(RETRY, now - began)  # where that takes long, half of the time is for other writes
             self._report(Done((), (), fault.error, again=True))
             return
         for _ in piece:
