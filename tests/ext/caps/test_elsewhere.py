@@ -51,6 +51,26 @@ async def test_strangers_are_not_asked(chirrup_server: Any, remote: Any) -> None
         assert not other.received
 
 
+async def test_who_may_ask_for_one_account_is_none_for_another(chirrup_server: Any, remote: Any) -> None:
+    """Else a contact of Juliet's would learn by a question in her name that Nurse is there."""
+    async with chirrup_server() as server:
+        other = remote(server, "example.net")
+        juliet, nurse = await server.client("juliet", presence=True), await server.client("nurse", presence=True)
+        juliet.send(f"<presence to='{ORCHARD}'/>")
+        await juliet.settle()
+        await other.send(shown())
+        await juliet.settle()
+        await answer(other, asked(other)[0], TUNE)
+        await juliet.settle()
+        changed = shown().replace(verification_string(TUNE), "another")
+        await other.send(changed.replace("juliet@localhost", "nurse@localhost"))
+        await nurse.settle()
+        assert len(asked(other)) == 1
+        await other.send(changed)
+        await juliet.settle()
+        assert len(asked(other)) == 2
+
+
 async def test_without_rosters_there_are_strangers_only(chirrup_server: Any, remote: Any) -> None:
     async with chirrup_server({"hosts": {"localhost": {"modules_disabled": ["roster"]}}}) as server:
         other = remote(server, "example.net")
@@ -145,6 +165,36 @@ async def test_strangers_do_not_take_the_places_of_contacts(chirrup_server: Any,
         known = [capabilities.features_of(JID(f"stranger{number}@example.net/x")) for number in range(150)]
         assert sum(features is not None for features in known) == 99
         assert capabilities.features_of(JID(ORCHARD)) == {INFO, "tune+notify"}
+
+
+async def test_one_account_may_have_contacts_with_many_kinds_of_clients(chirrup_server: Any, remote: Any) -> None:
+    async with chirrup_server({"modules": {"caps": {"max_new_per_account": 2}}}) as server:
+        other = remote(server, "example.net")
+        juliet = await server.client("juliet", presence=True)
+
+        async def show(local: str, info: Info) -> bool:
+            """Whether that contact is asked."""
+            before = len(asked(other))
+            caps = Caps("urn:player", verification_string(info), "sha-1").to_element()
+            sender = f"{local}@example.net/x"
+            await other.send(str(Element("presence", "", caps, from_=sender, to="juliet@localhost")))
+            await juliet.settle()
+            for request in asked(other)[before:]:
+                await answer(other, request, info)
+            await juliet.settle()
+            return len(asked(other)) > before
+
+        infos = [Info(None, TUNE.identities, (Feature(f"feature {number}"),)) for number in range(5)]
+        for number in range(5):
+            for local in (f"one{number}", f"two{number}", "mallory"):
+                juliet.send(f"<presence to='{local}@example.net/x'/>")
+        await juliet.settle()
+        for number, info in enumerate(infos):
+            assert await show(f"one{number}", info)
+            assert not await show(f"two{number}", info)
+        others = [Info(None, TUNE.identities, (Feature(f"other {number}"),)) for number in range(4)]
+        assert [await show("mallory", info) for info in others] == [True] * 4
+        assert [await show(f"one{number}", info) for number, info in enumerate(others)] == [False, False, True, True]
 
 
 async def test_who_is_known_by_the_hash_needs_no_question(chirrup_server: Any, remote: Any) -> None:

@@ -43,8 +43,8 @@ class CapsSettings(Settings):
     max_known: int = Field(default=2000, ge=10)
     """Hashes whose features are remembered, also over restarts. Each is a kind of client, as people have set it up."""
     max_new_per_account: int = Field(default=20, ge=0)
-    """Hashes that one account may add to those remembered, until it leaves memory. Further ones count for the session
-    that shows them, and for no other."""
+    """Hashes that one account, here or elsewhere, may add to those remembered, until the server stops or has heard of
+    many others since. Further ones count for the session that shows them, and for no other."""
     max_features: int = Field(default=500, ge=10)
     """Features of one client. An answer with more is ignored."""
     max_characters: int = Field(default=20_000, ge=100)
@@ -63,7 +63,6 @@ class Entity:
     asker: JID
     """In whose name it is asked."""
     session: Session | None = None
-    account: Account | None = None
     claim: Claim | None = None
     features: frozenset[str] | None = None
     answer: asyncio.Future[Element] | None = None
@@ -86,13 +85,6 @@ class Question:
             self.unasked.append(entity)
 
 
-@dataclass(slots=True)
-class Learned:
-    """How many hashes an account has added to those that are known. Kept with the account."""
-
-    count: int = 0
-
-
 Watcher = Callable[[Session | JID], None]
 Wanting = Callable[[Account, JID], bool]
 
@@ -113,6 +105,8 @@ class Capabilities(Module):
         self._remote: OrderedDict[JID, Entity] = OrderedDict()
         self._unasked: OrderedDict[JID, Claim] = OrderedDict()
         """What contacts show who don't see the presence of those that see theirs."""
+        self._learned: OrderedDict[JID, int] = OrderedDict()
+        """How many hashes each account has added to those that are known."""
         self._watchers: list[Watcher] = []
         self._wanting: list[Wanting] = []
         self._shown: tuple[Info, tuple[Element, ...]] | None = None
@@ -168,7 +162,7 @@ class Capabilities(Module):
         if stanza.attrs.get("type") is None and (claim := read_claim(stanza)) is not None:
             entity: Entity | None = session.data.get(Entity)  # type: ignore[assignment]
             if entity is None:
-                entity = Entity(session.jid, self.host.jid, session, session.account)
+                entity = Entity(session.jid, self.host.jid, session)
                 session.data[Entity] = entity
             self._take(entity, claim)
 
@@ -187,7 +181,7 @@ class Capabilities(Module):
             if (gone := self._remote.pop(sender, None)) is not None:
                 self._leave(gone)
         elif (claim := read_claim(stanza)) is not None:
-            if sender in self._remote or self._may_ask(account, claim, sender):
+            if self._may_ask(account, claim, sender):
                 self._meet(account, sender, claim)
             elif (roster := account.find(Roster)) is not None and roster.get(sender.bare).state.receives:
                 self._unasked[sender] = claim
@@ -204,7 +198,7 @@ class Capabilities(Module):
     def _meet(self, account: Account, client: JID, claim: Claim) -> None:
         entity = self._remote.get(client)
         if entity is None:
-            entity = self._remote[client] = Entity(client, account.jid, account=account)
+            entity = self._remote[client] = Entity(client, account.jid)
             if not may_see(account, client):
                 self._remote.move_to_end(client, last=False)  # strangers don't take the places of contacts
             if len(self._remote) > self.settings.max_remote:
@@ -316,15 +310,14 @@ class Capabilities(Module):
         """A hash is known now: remember it, and tell for all that show it."""
         if self._questions.get(question.claim.key) is question:
             del self._questions[question.claim.key]
-        if entity.account is not None:
-            learned = entity.account.find(Learned)
-            if learned is None:
-                entity.account.put(learned := Learned())
-            learned.count += 1
-            if learned.count > self.settings.max_new_per_account:
-                self._settle(entity, features)
-                self._ask_next(question)
-                return
+        who = entity.jid.bare
+        learned = self._learned[who] = self._learned.pop(who, 0) + 1
+        if len(self._learned) > self.settings.max_remote:
+            self._learned.popitem(last=False)
+        if learned > self.settings.max_new_per_account:
+            self._settle(entity, features)
+            self._ask_next(question)
+            return
         self._known.add(names, features)
         for other in question.entities:
             if other.claim == question.claim:
