@@ -13,6 +13,7 @@ from chirrup.core.features import ClientFeature, ClientSide
 from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
 from chirrup.core.xml import Element
 from chirrup.testing import PASSWORD, FakeClock
+from chirrup.testing.client import Refused
 
 SM = "urn:xmpp:sm:3"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -345,6 +346,19 @@ async def test_somebody_elses_session(managers):
         assert failed == GONE
         _, failed = await they.back("alice/x", enabled.get("id"), 1)
         assert failed.get("h") == "1"
+
+
+async def test_a_session_from_before_the_password_was_changed(managers):
+    """It is there still, for who knows the new one."""
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa")
+        await they.cut(alice)
+        server = they.server.server
+        await server.store.accounts.set_keys("localhost", "alice", await server.credentials.make("another"))
+        with pytest.raises(Refused, match="not-authorized"):
+            await they.back("alice/sofa", enabled.get("id"), 1)
+        _, resumed = await they.back("alice/sofa", enabled.get("id"), 1, password="another")
+        assert resumed.name == "resumed"
 
 
 @pytest.mark.parametrize("previd", ["", "made-up", "x" * 4000, "&lt;&amp;'"])
