@@ -1,9 +1,11 @@
-"""Client libraries side by side: what a message costs that is answered, and what an idle client takes of memory.
+"""Client libraries side by side: what a message costs that is answered, what an idle client takes of memory, and what
+an import takes.
 
     python -m bench.sdk [--messages 5000] [--clients 50] [--aioxmpp PYTHON]
 
 The server is Chirrup, in a process of its own; so is each library. What counts is the CPU time of the library's
-process, on which neither the server nor the generator has much influence. aioxmpp runs in another interpreter, as it
+process, on which neither the server nor the generator has much influence. An import is made in a fresh interpreter,
+with bytecode that is there already, several times; the quickest counts. aioxmpp runs in another interpreter, as it
 wants libraries of another time.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,6 +31,16 @@ WARM_UP: Final = 5
 PACE: Final = 50
 """Messages on their way at a time."""
 _LONGEST: Final = 300
+_IMPORTS: Final = 12
+"""How often each import is tried."""
+IMPORTS: Final = {
+    "import chirrup": ("chirrup", "import chirrup"),
+    "chirrup.Client": ("chirrup", "import chirrup; chirrup.Client"),
+    "chirrup.Bot": ("chirrup", "import chirrup; chirrup.Bot"),
+    "slixmpp.ClientXMPP": ("slixmpp", "from slixmpp import ClientXMPP"),
+    "aioxmpp.PresenceManagedClient": ("aioxmpp", "from aioxmpp import PresenceManagedClient"),
+}
+"""By what it is for: whose it is, and the statement."""
 
 
 async def run(python: str, library: str, port: int, mode: str, count: int) -> dict[str, Any]:
@@ -63,12 +76,24 @@ async def _talk(port: int, count: int) -> None:
     user.close()
 
 
-async def measure(options: argparse.Namespace, port: int) -> None:
+def import_time(python: str, statement: str) -> float:
+    """Seconds of CPU time that a statement takes as the first of a program."""
+    program = f"import time; began = time.process_time(); {statement}; print(time.process_time() - began)"
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # which a machine for development may have set
+    command = [python, "-c", program]
+    return min(float(subprocess.check_output(command, env=env, cwd=ROOT)) for _ in range(_IMPORTS))
+
+
+def measure_imports(pythons: dict[str, str]) -> None:
+    print(f"{'':32}{'ms of CPU time':>14}")
+    for what, (library, statement) in IMPORTS.items():
+        if library in pythons:
+            print(f"{what:32}{import_time(pythons[library], statement) * 1e3:14.1f}")
+
+
+async def measure(options: argparse.Namespace, pythons: dict[str, str], port: int) -> None:
     for number in range(options.clients + WARM_UP):
         (await generator.connect(port, f"user{number}", register=True)).close()
-    pythons = {"chirrup": sys.executable, "slixmpp": sys.executable}
-    if options.aioxmpp:
-        pythons["aioxmpp"] = options.aioxmpp
     print(f"{'':10}{'µs a message':>14}{'messages/s':>14}{'KiB a client':>14}")
     for library, python in pythons.items():
         runs = [await run(python, library, port, "messages", options.messages) for _ in range(3)]
@@ -83,12 +108,17 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50, help="how many are idle")
     parser.add_argument("--aioxmpp", metavar="PYTHON", help="an interpreter that has aioxmpp")
     options = parser.parse_args()
+    pythons = {"chirrup": sys.executable, "slixmpp": sys.executable}
+    if options.aioxmpp:
+        pythons["aioxmpp"] = options.aioxmpp
+    measure_imports(pythons)
+    print()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         pair = certificates.make("localhost", folder, time.time())
         server = CHIRRUP.start(folder, pair.certificate, pair.key)
         try:
-            asyncio.run(measure(options, server.port))
+            asyncio.run(measure(options, pythons, server.port))
         finally:
             server.process.stop()
 

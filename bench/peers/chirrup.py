@@ -42,7 +42,9 @@ def start(folder: Path, certificate: Path, key: Path) -> Running:
     file = folder / "chirrup.toml"
     file.write_text(CONFIGURATION.format(folder=folder, port=port, certificate=certificate, key=key))
     command = [sys.executable, "-m", "chirrup", "serve", "--config", str(file)]
-    process = Process(command, cwd=folder, log=folder / "output.log")
+    # As with an installed package there is bytecode, from the second start on, also where developers want none written.
+    bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
+    process = Process(command, cwd=folder, env=bytecode, log=folder / "output.log")
     return Running("chirrup", __version__, process, port, *process.wait_for_port(port))
 
 
