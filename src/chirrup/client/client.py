@@ -203,7 +203,11 @@ class Client(Entity):
         since that may be another machine; what the server says doesn't."""
         dialer = Dialer(targets, resolver=self._resolver, clock=self.clock)
         failure: NetworkError | None = None
-        policy = replace(self._policy, reads_archive=any(feature.reads_archive for feature in self.features))
+        policy = replace(
+            self._policy,
+            reads_archive=any(feature.reads_archive for feature in self.features),
+            bind_inline=tuple(wish for feature in self.features for wish in feature.bind_inline),
+        )
         while True:
             self._enter(ConnectionState.CONNECTING)
             try:

@@ -102,6 +102,12 @@ class Feature:
         self.entity = entity
 
     @property
+    def bind_inline(self) -> Sequence[Element]:
+        """What the server is asked to switch on while it binds a resource (XEP-0386), where it can do that: then its
+        namespace is in `entity.switched_on`, and `session_bound` needn't ask for it."""
+        return ()
+
+    @property
     def reads_archive(self) -> bool:
         """Whether it will look for what came while the client was away in the account's archive: then the server
         needn't deliver it (XEP-0386 §3.2), and the session begins a round trip sooner."""

@@ -30,6 +30,7 @@ from chirrup.core.stream import (
     Authenticated,
     AuthFailed,
     BindRefused,
+    Bound,
     ClientStream,
     Closed,
     Event,
@@ -83,6 +84,8 @@ class Negotiated:
     """Whether the session is the former one (XEP-0198)."""
     offered: Element | None = None
     """What the server offered under TLS before it knew who it was."""
+    switched_on: frozenset[str] = frozenset()
+    """The namespaces of what was switched on while the resource was bound (XEP-0386)."""
 
 
 async def open_link(
@@ -157,6 +160,7 @@ class Negotiation:
         self._limits = LimitsSeen(None, None)
         self._offered: Element | None = None
         self._resumed = False
+        self._switched_on: frozenset[str] = frozenset()
         self._own_resource = True
         self._derivation: NeedSaltedPassword | None = None
         self._tls_is_next = False
@@ -179,7 +183,7 @@ class Negotiation:
         leftover = stream.leftover + link.take()
         return Negotiated(
             link, stream.parser, leftover, JID(stream.jid), self._features, self._limits.max_bytes,
-            self._limits.idle_seconds, self._resumed, self._offered,
+            self._limits.idle_seconds, self._resumed, self._offered, self._switched_on,
         )  # fmt: skip
 
     @property
@@ -221,6 +225,8 @@ class Negotiation:
                     self._tell(event)
                 case SessionResumed():
                     self._resumed = True
+                case Bound(switched_on=switched_on):
+                    self._switched_on = switched_on
                 case Ready():
                     self._done = True
                 case NeedSaltedPassword():

@@ -53,6 +53,8 @@ class Session(Life):
         super().__init__(jid, reconnect=reconnect, timeout=timeout, clock=clock)
         self.server_features = Element("features", STREAMS)
         """The <stream:features/> that the server offered last."""
+        self.switched_on: frozenset[str] = frozenset()
+        """The namespaces of what features had switched on while the resource was bound."""
         self.nonzas: dict[Name, Callable[[Element], None]] = {}
         """Who takes the first-level elements that are no stanzas."""
         self.make_id = Ids()
@@ -89,6 +91,7 @@ class Session(Life):
             self._end_session(Disconnected("its session is over"))
         self.jid = negotiated.jid
         self.server_features = negotiated.features
+        self.switched_on = negotiated.switched_on
         self._max_bytes = negotiated.max_bytes
         self._parser = negotiated.parser
         self._in_session = True

@@ -70,7 +70,7 @@ def test_a_new_session(ends):
     assert management.enabled and (management.id, management.jid) == ("new", NEW.text)
     request = joined.server.of(SessionRequest)[0]
     assert request.bind.features == (Element("enable", SM, resume=True),) and not request.inline
-    assert joined.client.of(Bound) == [Bound(NEW, (ENABLED,))] and joined.client.of(Ready)
+    assert joined.client.of(Bound) == [Bound(NEW, (ENABLED,), frozenset({SM}))] and joined.client.of(Ready)
     assert not any("<enable " in said for said in joined.transcript[-2:])
 
 

@@ -144,7 +144,8 @@ def test_what_the_client_says_of_itself_and_wants(ends):
     request = joined.server.of(SessionRequest)[0]
     assert request.user_agent == AGENT
     assert (request.bind.tag, request.bind.features) == ("AwesomeXMPP", (wish,))
-    assert joined.client.of(Bound) == [Bound(JID(f"{JULIET}/AwesomeXMPP/made-up"))]
+    jid = JID(f"{JULIET}/AwesomeXMPP/made-up")
+    assert joined.client.of(Bound) == [Bound(jid, switched_on=frozenset({CARBONS}))]
 
 
 def test_what_is_not_offered_is_not_asked_for(ends):

@@ -19,6 +19,10 @@ from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.archive import NS
 from chirrup.ext.archive.catching_up import CatchUp
 from chirrup.ext.archive.payloads import Metadata
+from chirrup.ext.carbons.client import Carbons
+from chirrup.ext.carbons.server import Enabled
+from chirrup.ext.client_state.client import ClientState
+from chirrup.ext.client_state.waiting import Waiting
 from chirrup.testing import TestClient, TestServer, serve
 
 CARBONS, CSI = "urn:xmpp:carbons:2", "urn:xmpp:csi:0"
@@ -313,12 +317,16 @@ async def test_who_reads_the_archive_binds_in_one_request(server: TestServer) ->
             assert (await anext(messages)).body == "one"
         last = juliet.need(CatchUp).last
     await write(server, "two")
-    juliet = await server.sdk("juliet", features=[CatchUp])
+    juliet = await server.sdk("juliet", features=[CatchUp, Carbons, ClientState])
     juliet.need(CatchUp).last = last
+    await juliet.need(ClientState).inactive()
     messages = juliet.messages()
     async with juliet:
         async with asyncio.timeout(10):
             assert (await anext(messages)).body == "two"
+        assert juliet.switched_on == {CARBONS, CSI, "urn:xmpp:sm:3"}
+        (session,) = server.server.hosts["localhost"].accounts["juliet"].sessions.values()
+        assert Enabled in session.data and Waiting in session.data and session.management is not None
         assert JID(juliet.jid.text).resource
         assert juliet.server_features.child("bind", "urn:ietf:params:xml:ns:xmpp-bind") is None
         assert await waiting(server) == 0

@@ -32,6 +32,8 @@ class Bound(Event):
     jid: JID
     inline: tuple[Element, ...] = ()
     """What the server said of that which was to be switched on at once (XEP-0386); archive metadata, too."""
+    switched_on: frozenset[str] = frozenset()
+    """The namespaces of what was asked for in this way, and that the server knows."""
 
 
 @record

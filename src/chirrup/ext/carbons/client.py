@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chirrup.client.feature import Feature, filter_message
 from chirrup.client.stanzas import Message
 from chirrup.core.errors import AddressError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
+from chirrup.ext.carbons import NS
 from chirrup.ext.carbons.payloads import Disable, Enable, Received, Sent
 
 
@@ -16,8 +19,13 @@ class Carbons(Feature):
 
     xeps = ((280, "1.0.1", ""),)
 
+    @property
+    def bind_inline(self) -> Sequence[Element]:
+        return (Enable().to_element(),)
+
     async def session_bound(self) -> None:
-        await self.enable()
+        if NS not in self.entity.switched_on:
+            await self.enable()
 
     async def enable(self) -> None:
         """Ask for copies. Raises StanzaError where the server has none to give."""

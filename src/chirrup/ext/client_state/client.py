@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from chirrup.client.entity import Entity
@@ -35,17 +36,22 @@ class ClientState(Feature):
             self.is_active = False
             await self._changed()
 
-    async def _changed(self) -> None:
-        with suppress(NetworkError):  # the next session is told
-            await self._tell()
+    @property
+    def bind_inline(self) -> Sequence[Element]:
+        return () if self.is_active else (Element("inactive", NS),)
 
     async def session_ready(self) -> None:
-        if not self.is_active:
+        said_inactive = NS in self.entity.switched_on
+        if said_inactive == self.is_active:
             await self._tell()
 
     def session_resumed(self) -> None:
         if not self.is_active:  # a session that is resumed is active (§5.2)
             self.entity.spawn(self._tell())
+
+    async def _changed(self) -> None:
+        with suppress(NetworkError):  # the next session is told
+            await self._tell()
 
     async def _tell(self) -> None:
         if self.entity.server_features.child("csi", NS) is not None:

@@ -99,6 +99,7 @@ class ClientSASL2(ClientFeature):
         self._token: Token | None = None  # the one in use
         self._token_for = ""  # the mechanism of a token that may come
         self._asked: list[ClientInline] = []  # those who asked for something within <bind/>
+        self._wished: frozenset[str] = frozenset()  # all that was asked for there
         self._upgrades: tuple[str, ...] = ()  # what was wished for and is still to do
         self._task = ""
         self._answer: Callable[[ClientSide, bytes], Outcome] = self._respond
@@ -228,6 +229,7 @@ class ClientSASL2(ClientFeature):
             if feature.ns in offered and (wish := feature.ask_to_bind(stream)) is not None:
                 wishes.append(wish)
                 self._asked.append(feature)
+        self._wished = frozenset(wish.ns for wish in wishes)
         return wishes
 
     # -- what the server says
@@ -354,4 +356,4 @@ class ClientSASL2(ClientFeature):
         answers = tuple(bound.elements())
         for feature in self._asked:
             feature.bound(stream, [answer for answer in answers if answer.ns == feature.ns])
-        stream.emit(Bound(jid, answers))
+        stream.emit(Bound(jid, answers, self._wished))
