@@ -119,12 +119,13 @@ class Accounts(Group):
 
     async def _last_login(self, execution: Execution) -> Outcome:
         asked = await execution.ask(forms.LastLogin)
-        jid = (await self._only(asked.accountjids)).jid
-        known = await self.host.store.accounts.info(self.host.name, jid.local)
-        when = known.last_login if known else None
-        return forms.LastLogin(
-            accountjids=(jid,), lastlogin=datetime.fromtimestamp(round(when), UTC) if when is not None else None
-        )
+        account = await self._only(asked.accountjids)
+        known = await self.host.store.accounts.info(self.host.name, account.jid.local)
+        times = [session.since for session in account.sessions.values()]  # the newest are written down by and by
+        if known is not None and known.last_login is not None:
+            times.append(known.last_login)
+        last = datetime.fromtimestamp(round(max(times)), UTC) if times else None
+        return forms.LastLogin(accountjids=(account.jid,), lastlogin=last)
 
     async def _statistics(self, execution: Execution) -> Outcome:
         asked = await execution.ask(forms.OneUser)

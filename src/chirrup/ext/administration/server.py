@@ -28,6 +28,7 @@ class Administration(Module):
         self._notices = Notices(self.host)
         await self._notices.load()
         commands = self.need(Commands)
+        commands.know(f"{NS}#")
         groups = Accounts(self.host), Overviews(self.host), self._notices, Service(self.host, self._appointed)
         for group in groups:
             for name, label, run in group.commands():

@@ -127,6 +127,7 @@ class Executions:
         self._clock = clock
         self._seconds = seconds
         self._commands: dict[str, Command] = {}
+        self._families: tuple[str, ...] = ()
         self._running: dict[str, _Running] = {}
 
     def add(self, command: Command) -> Callable[[], None]:
@@ -140,6 +141,11 @@ class Executions:
 
         return undo
 
+    def know(self, family: str) -> None:
+        """Nodes that begin so are commands of a specification that asks for another error where one isn't offered:
+        "feature-not-implemented" (XEP-0133 §5)."""
+        self._families = (*self._families, family)
+
     def has(self, node: str) -> bool:
         """Whether there is such a command, whoever may give it."""
         return node in self._commands
@@ -152,6 +158,8 @@ class Executions:
         """The command of that node. StanzaError "item-not-found", or "forbidden" for those who may not give it."""
         command = self._commands.get(node)
         if command is None:
+            if self._families and node.startswith(self._families):
+                raise StanzaError("feature-not-implemented", "this service has no such command")
             raise StanzaError("item-not-found", "there is no such command")
         if not command.allowed(requester):
             raise StanzaError("forbidden", "you may not give this command")

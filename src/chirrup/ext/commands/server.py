@@ -45,6 +45,10 @@ class Commands(Module):
         """Offer a command of the host; what is returned takes it away again. ChirrupError where the node is taken."""
         return self._executions.add(command)
 
+    def know(self, family: str) -> None:
+        """Have "feature-not-implemented" told of commands that aren't there, but whose node begins so."""
+        self._executions.know(family)
+
     @iq_set(payloads.Command)
     async def execute(self, request: Request[payloads.Command]) -> payloads.Command:
         """Each command says who may give it."""
