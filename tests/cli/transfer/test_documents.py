@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,22 @@ def test_unknown_elements_between_accounts_are_told() -> None:
         f"<server-data xmlns='{PIE}'><rooms xmlns='x'><user name='no'/></rooms><host jid='capulet.com'/></server-data>"
     )
     assert shown(read(text)) == ["main.xml:1: <rooms xmlns='x'/> is unknown here, and left out", "host capulet.com"]
+
+
+def test_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before counts."""
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if found := super().read(size):
+                return found
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: Failing(data("").encode()[:-20]))
+    events = iter(Documents(Path("main.xml"), ()))
+    assert type(next(events)) is HostBegins
+    with pytest.raises(Unreadable, match=r"main\.xml: Input/output error"):
+        list(events)
 
 
 def test_a_file_that_is_not_there() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,22 @@ def test_what_xml_cannot_have_keeps_nobody_from_their_data(chirrup: Run, put: An
     assert "\N{REPLACEMENT CHARACTER} words" in waiting.value
     assert chirrup("export", "all.xml").status == 0
     assert "no problems" in chirrup("import", "all.xml", "--data", "other").out
+
+
+@pytest.mark.parametrize("folder", ["prosody", "capulet%2ecom"])
+def test_a_folder_that_cannot_be_read(chirrup: Run, put: Any, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    put("accounts/juliet.dat", 'return { ["password"] = "x" };')
+    entries = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return entries(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    ran = chirrup("import", "prosody", "--format", "prosody")
+    assert (ran.status, "1 problems" in ran.out) == (1, True)
+    assert f"{folder}: Permission denied" in ran.err
 
 
 def test_nodes_with_many_items(chirrup: Run, put: Any, stored: Any) -> None:

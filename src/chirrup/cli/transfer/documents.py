@@ -240,8 +240,7 @@ def _element(name: str, ns: str, attributes: dict[str, str]) -> Element:
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
     try:
-        source = file.open("rb")
+        with file.open("rb") as source:
+            yield source
     except OSError as error:
         raise Unreadable(Place(str(file)), error.strerror or str(error)) from None
-    with source:
-        yield source

@@ -46,6 +46,12 @@ class DataFolder:
         self._folder = folder
 
     def __iter__(self) -> Iterator[Event]:
+        try:
+            yield from self._hosts()
+        except OSError as error:
+            raise Unreadable(Place(error.filename or str(self._folder)), error.strerror or str(error)) from None
+
+    def _hosts(self) -> Iterator[Event]:
         for host in sorted(path for path in self._folder.iterdir() if path.is_dir()):
             place, jid = Place(str(host)), unquote(host.name)
             if not (host / "accounts").is_dir():
