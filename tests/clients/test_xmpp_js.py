@@ -23,6 +23,7 @@ VERSION = "0.14.0"
 SCRIPT = Path(__file__).with_name("xmpp_js.mjs")
 TIMEOUT = 20.0
 SASL2, BIND, FAST, SM = "urn:xmpp:sasl:2", "urn:xmpp:bind:0", "urn:xmpp:fast:0", "urn:xmpp:sm:3"
+ARCHIVE = "urn:xmpp:mam:2"
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +106,7 @@ async def test_one_request_and_then_a_token(person: Any) -> None:
     assert success.child_text("authorization-identifier").startswith("alice@localhost/xmpp.js/")
     bound = success.child("bound", BIND)
     assert bound is not None and bound.child("enabled", SM) is not None
+    assert bound.child("metadata", ARCHIVE) is not None
     assert success.child("token", FAST) is not None
     jid = await alice.next("online")
     alice.do("send", f"<message to='{jid}' type='chat'><body>to myself</body></message>")
