@@ -17,11 +17,11 @@ are marked `async` here.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from chirrup.core.errors import ChirrupError
+from chirrup.core.record import record
 
 if TYPE_CHECKING:
     from chirrup.core.jid import JID
@@ -38,7 +38,7 @@ Verdict = bool | None
 """What a handler on a stanza's way returns: `True` when it has dealt with the stanza."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placement:
     """Which hook a method handles, and next to which other modules."""
 

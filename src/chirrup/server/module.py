@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from chirrup.core.jid import JID
 from chirrup.core.payload import Payload
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.server.account import Account
 from chirrup.server.asking import Asker
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Xep:
     """A specification that a module implements, and in which version."""
 
@@ -68,7 +69,7 @@ class Xep:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """A service discovery identity (XEP-0030 §3.1)."""
 
@@ -98,7 +99,7 @@ M = TypeVar("M", bound="Module")
 Answer = Payload | Element | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Later:
     """What a handler of an IQ that waits may return in place of the answer, where that takes very long and changes
     nothing: the sender's next stanzas don't wait for it. How many somebody may have open, the handler bounds."""
@@ -106,7 +107,7 @@ class Later:
     answer: Awaitable[Answer]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request(Generic[T]):
     """An IQ get or set, with its payload parsed."""
 
@@ -125,7 +126,7 @@ class Request(Generic[T]):
     """What modules keep for the stream of such a client until it logs in, by type."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IQMark:
     """What `iq_get` and `iq_set` note on a method."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, delete, func, not_, select, text, update
 
+from chirrup.core.record import record
 from chirrup.store import search
 from chirrup.store.schema import message as table
 from chirrup.store.thread import Joined
@@ -350,7 +351,7 @@ class Messages:
         return self._store.submit_patiently(_WaitAgain(owner, number))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Delivered:
     owner: str
     ids: Sequence[int]
@@ -359,7 +360,7 @@ class _Delivered:
         return MessageRows(connection).delivered(self.owner, self.ids)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _WaitAgain:
     owner: str
     number: int

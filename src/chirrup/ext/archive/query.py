@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from chirrup.core.errors import AddressError, PayloadError, StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.values import parse_datetime
 from chirrup.core.xml import Element
 from chirrup.ext.archive import FULL_TEXT_FIELD, NS
@@ -44,7 +45,7 @@ def form(*, full_text: bool) -> Form:
     return Form("form", fields=tuple(fields))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """What a query is for."""
 
@@ -140,7 +141,7 @@ def _range(form: Form, known: Callable[[str], int], most_ids: int) -> Range:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """What a query finds."""
 

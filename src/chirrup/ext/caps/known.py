@@ -7,10 +7,11 @@ import json
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from chirrup.core.errors import PayloadError
+from chirrup.core.record import record
 from chirrup.core.xml import Element
 from chirrup.ext.caps import NS, NS_2
 from chirrup.ext.caps.hashes import FUNCTIONS, LEGACY_FUNCTIONS, capability_hash, is_unambiguous, verification_string
@@ -27,7 +28,7 @@ _MAX_NODE: Final = 1024
 """Characters of the URI that names a program."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """What an entity's presence says of its capabilities."""
 

@@ -30,7 +30,7 @@ What = Literal["corrected", "retracted", "reacted", "displayed"]
 _Key = tuple[bool, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reacted:
     """All of a person's reactions to a line, as one message told them."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any, Final, Self
 
 from chirrup.core.errors import PayloadError
+from chirrup.core.record import record
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, FieldType, Form, FormType, Option
 from chirrup.ext.pubsub import NODE_CONFIG
@@ -18,7 +19,7 @@ MAX: Final = "max"
 """The value of a limit that is as high as the service allows."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeConfig:
     """XEP-0060 §16.4.4. The defaults are those of personal eventing (XEP-0163 §5)."""
 
@@ -103,7 +104,7 @@ class NodeConfig:
 DEFAULT: Final = NodeConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """How a field is shown, and what it may be."""
 

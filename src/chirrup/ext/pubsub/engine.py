@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.record import record
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, Received
 from chirrup.ext.delay.payloads import Delay
@@ -52,7 +52,7 @@ class Limits(Settings):
     """Bytes of payloads in one answer; the rest is for further pages."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """Something that has happened to a node, and is durable."""
 
