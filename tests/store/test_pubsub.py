@@ -143,6 +143,10 @@ async def test_somebody_who_is_no_more(store: Store) -> None:
     (node,) = await store.pubsub.nodes("carol@example.org")
     assert [one.jid for one in node.subscriptions] == [f"{BOB}.uk/a"]
     assert await store.submit(lambda connection: PubSubRows(connection).part(BOB)) == []
+    await store.accounts.add("example.org.uk", "bob", [])
+    assert await store.accounts.remove("example.org.uk", "bob")
+    (node,) = await store.pubsub.nodes(ALICE)
+    assert node.affiliations == {}
 
 
 async def test_items_that_have_expired(store: Store) -> None:

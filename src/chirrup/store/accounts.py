@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
 from chirrup.core.errors import StoreError
+from chirrup.core.record import record
 from chirrup.core.sasl import ScramKeys
 from chirrup.store import search
 from chirrup.store.pubsub import PubSubRows
@@ -38,7 +38,7 @@ class AccountExists(StoreError):  # noqa: N818 - reads as the condition it is
     """There is an account of this name already."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AccountInfo:
     """What is known of an account. Times in seconds since 1970."""
 
@@ -51,7 +51,7 @@ class AccountInfo:
     """The status text of its last unavailable presence (XEP-0012 §4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoginInfo:
     """What is needed to let somebody in."""
 
@@ -77,6 +77,7 @@ class AccountRows:
 
     def remove(self, host: str, local: str) -> bool:
         self._forget(host, local)
+        PubSubRows(self._connection).part(f"{local}@{host}")
         return self._connection.execute(delete(account).where(*_is(host, local))).rowcount > 0
 
     def set_keys(self, host: str, local: str, keys: Sequence[ScramKeys]) -> bool:
@@ -198,7 +199,8 @@ class Accounts:
         )
 
     def remove(self, host: str, local: str) -> asyncio.Future[bool]:
-        """Delete the account, and in the same transaction all that its bare JID owns; whether it was there."""
+        """Delete the account, and in the same transaction all that its bare JID owns and all that it has to do with
+        nodes of others; whether it was there."""
         self.changes += 1
         return self._store.submit_in_order(lambda connection: AccountRows(connection).remove(host, local))
 
