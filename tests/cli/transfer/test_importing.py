@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chirrup.core.errors import StoreError
 from chirrup.core.sasl import keys_match
 from chirrup.core.values import format_datetime
 from chirrup.store.messages import Range
@@ -345,12 +346,28 @@ def test_messages_of_this_second_keep_their_time(chirrup: Run, stored: Any) -> N
     assert [one.id for one in stored(lambda store: store.messages.waiting("nurse@capulet.com", limit=9))] == [moment]
 
 
+def test_a_store_that_fails(chirrup: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told that there were no problems."""
+
+    async def full(_: object) -> None:
+        raise StoreError("the disk is full")
+
+    source = file("<user name='juliet' password='x'/>")
+    with monkeypatch.context() as patch:
+        patch.setattr("chirrup.cli.transfer.importing._User.finish", full)
+        ran = chirrup("import", source)
+    assert (ran.status, ran.err.splitlines()[-1]) == (1, "chirrup: the disk is full")
+    assert ran.out.splitlines() == ["        1 accounts imported", "          not completed: run it again"]
+    assert chirrup("import", source).out.splitlines()[-1] == "          no problems"
+
+
 def test_sources_that_are_none(chirrup: Run) -> None:
     Path("empty").mkdir()
     Path("several").mkdir()
     for name in ("a.xml", "b.xml"):
         file("", name=f"several/{name}")
-    assert "there is no such thing" in chirrup("import", "empty").err
+    ran = chirrup("import", "empty")
+    assert "there is no such thing" in ran.err and ran.out == ""
     assert "several/a.xml, several/b.xml" in chirrup("import", "several").err
     assert "missing.xml: No such file" in chirrup("import", "missing.xml").err
     assert "'csv' is no format" in chirrup("import", "empty", "--format", "csv").err

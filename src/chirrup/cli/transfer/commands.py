@@ -117,6 +117,7 @@ def import_accounts(
     report = Report(dry_run=dry_run)
     try:
         asyncio.run(_import(config, source, format_, Options(existing, dry_run, stop_on_error), report))
+        report.completed = True
     finally:
         for line in report.lines():
             print(line)

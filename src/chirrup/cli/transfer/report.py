@@ -22,6 +22,8 @@ class Report:
         self.problems = 0
         self.skipped = 0
         """Accounts that exist already and were to stay as they are."""
+        self.completed = False
+        """Whether the source was read to where it ends, or to where it can't be read any further."""
 
     def count(self, kind: str, found: int, new: int) -> None:
         """So many of a kind were found, and so many of them weren't here before."""
@@ -45,7 +47,9 @@ class Report:
             print(f"chirrup: {place}: {what} can't be kept here, and is left out wherever it is", file=sys.stderr)
 
     def lines(self) -> list[str]:
-        """The summary."""
+        """The summary; nothing where nothing was begun."""
+        if not (self.completed or self.problems or self._counts):
+            return []
         would = "would be " if self._dry_run else ""
         lines = [
             f"{new:>9} {kind} {would}imported" + (f", {found - new} were here already" if found > new else "")
@@ -54,5 +58,8 @@ class Report:
         if self.skipped:
             lines.append(f"{self.skipped:>9} accounts left as they are")
         lines += [f"{count:>9} times left out: {what}" for what, count in self._left_out.items()]
-        lines.append(f"{self.problems:>9} problems" if self.problems else "          no problems")
+        if self.problems or self.completed:
+            lines.append(f"{self.problems:>9} problems" if self.problems else "          no problems")
+        if not self.completed:
+            lines.append("          not completed: run it again")
         return lines
