@@ -143,7 +143,7 @@ async def test_somebody_who_is_no_more(store: Store) -> None:
     (node,) = await store.pubsub.nodes("carol@example.org")
     assert [one.jid for one in node.subscriptions] == [f"{BOB}.uk/a"]
     assert await store.submit(lambda connection: PubSubRows(connection).part(BOB)) == []
-    await store.accounts.add("example.org.uk", "bob", [])
+    await store.accounts.create("example.org.uk", "bob", [], created=1.0)
     assert await store.accounts.remove("example.org.uk", "bob")
     (node,) = await store.pubsub.nodes(ALICE)
     assert node.affiliations == {}
