@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from chirrup import __version__
-from chirrup.core.errors import ChirrupError, ConfigError, StreamError
+from chirrup.core.errors import ChirrupError, ConfigError, StoreError, StreamError
 from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
@@ -288,7 +288,8 @@ class Server:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             if isinstance(error, ChirrupError):
-                self.log.error("background work failed", reason=str(error))
+                tell = self.log.info if isinstance(error, StoreError) else self.log.error  # the store has told once
+                tell("background work failed", reason=str(error))
             else:
                 self.log.error("background work failed", exc_info=error)
 

@@ -61,7 +61,7 @@ def reason_of(error: Exception, log: Logger) -> StanzaError:
         case StanzaError():
             return error
         case StoreError():
-            log.error("storage failed", reason=str(error))
+            log.info("storage failed", reason=str(error))  # the store has told once
             return StanzaError("internal-server-error", "storage failed", type="wait")
         case _:
             log.error("a stanza could not be processed", exc_info=error)
