@@ -258,17 +258,19 @@ class Session:
         full = len(unsettled) >= _MAX_UNSETTLED
         while unsettled:
             first = unsettled[0]
+            if isinstance(first, _Turn) and not first.over:
+                break
+            unsettled.popleft()
             if isinstance(first, bytes):
                 self.write(first)
             elif isinstance(first, _Acknowledgement):
                 self._write_acknowledgement(first.handled)
-            elif not first.over:
-                break
-            unsettled.popleft()
         if full and len(unsettled) < _MAX_UNSETTLED:
             self.wire.resume_reading("storing")
         if not unsettled:
             self._unsettled = None
+            if self._sent_before is not None and not self._over:
+                self._all_came_again()
             self._check_settled()
         if self._over:
             self._remember()
@@ -290,12 +292,20 @@ class Session:
             self._sent_before = (self._sent_before or {}) | ids
             self._unsettled = _Unsettled(waiting for waiting in unsettled if type(waiting) is not _Acknowledgement)
 
+    def _all_came_again(self) -> None:
+        """What the client sends again is stored: acknowledge it, as not all ask for that once more."""
+        self._write_acknowledgement(self.dealt_with)
+        if not self._sent_before:
+            self._sent_before = None
+
     def _has_come_before(self, stanza: Element, number: int) -> bool:
         """Whether the client sends again what has been processed, and waits for the store still."""
         known = self._sent_before
         assert known is not None
         identifier = known.pop(number, None)
         if identifier is None or identifier == stanza.attrs.get("id"):
+            if not known and not self._unsettled:
+                self._all_came_again()
             return identifier is not None
         # It sends something else. What was in its place is stored all the same, but no number tells of that.
         known.clear()
