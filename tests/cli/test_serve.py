@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from chirrup import Client
+from chirrup.core.errors import StreamError
 from chirrup.ext.commands.client import Commands
 from chirrup.ext.forms.payloads import Form
 from chirrup.server.modules import DEFAULT
@@ -136,14 +137,16 @@ def test_a_wrong_configuration_is_not_taken_over(service: Service, config: Path,
     assert "chirrup.toml:1: dta: unknown key" in service.end()[1]
 
 
+def listening(chirrup: Callable[..., Any]) -> int:
+    """The port of the server that runs."""
+    found: int = json.loads(chirrup("status", "--json").out)["listening"][0][2]
+    return found
+
+
 def test_an_administrator_restarts_it(config: Path, chirrup: Callable[..., Any]) -> None:
     """The same process goes on with what the configuration says now; systemd sees a reload, not an end."""
     config.write_text(config.read_text().replace(f"modules_disabled = {list(DEFAULT)}", 'admins = ["root@localhost"]'))
     assert chirrup("user", "add", "root@localhost", stdin="x\n").status == 0
-
-    def port() -> int:
-        found: int = json.loads(chirrup("status", "--json").out)["listening"][0][2]
-        return found
 
     async def restart(port: int) -> str:
         async with Client("root@localhost", "x", host="127.0.0.1", port=port, verify=False, reconnect=False) as root:
@@ -154,7 +157,7 @@ def test_an_administrator_restarts_it(config: Path, chirrup: Callable[..., Any])
 
     with running(notify=True) as service:
         assert service.notified()["READY"] == "1"
-        good, at = config.read_text(), port()
+        good, at = config.read_text(), listening(chirrup)
         config.write_text("dta = 1\n" + good)
         assert "it would not start again: " in asyncio.run(restart(at))
         config.write_text(good)
@@ -162,7 +165,7 @@ def test_an_administrator_restarts_it(config: Path, chirrup: Callable[..., Any])
         assert service.notified()["RELOADING"] == "1"
         told = service.notified()
         assert (told["READY"], told["MAINPID"]) == ("1", str(service.process.pid))
-        assert asyncio.run(restart(port())), "as often as one likes"
+        assert asyncio.run(restart(listening(chirrup))), "as often as one likes"
         assert (service.notified()["RELOADING"], service.notified()["READY"]) == ("1", "1")
         status, log = service.end()
     assert (status, log.count(" ready"), "Traceback" in log) == (0, 3, False), log
@@ -184,6 +187,20 @@ def test_accounts_while_it_runs(service: Service, chirrup: Callable[..., Any]) -
     assert (ran.status, ran.out, ran.err) == (0, "alice@localhost is removed\n", "")
     assert chirrup("user", "remove", "alice@localhost", "--yes").status == 1
     assert chirrup("user", "list").out == ""
+
+
+def test_who_has_the_former_password_is_sent_away(service: Service, chirrup: Callable[..., Any]) -> None:
+    chirrup("user", "add", "alice@localhost", stdin="old\n")
+
+    async def see() -> None:
+        options: dict[str, Any] = {"host": "127.0.0.1", "port": listening(chirrup), "verify": False}
+        async with Client("alice@localhost", "old", reconnect=False, **options) as alice:
+            ran = await asyncio.to_thread(chirrup, "user", "passwd", "alice@localhost", stdin="new\n")
+            assert ran.status == 0, ran.err
+            with pytest.raises(StreamError, match="the password was changed; log in again"):
+                await alice.wait_closed()
+
+    asyncio.run(see())
 
 
 def test_a_second_server_on_the_same_data_is_refused(service: Service) -> None:

@@ -85,6 +85,7 @@ def set_password(config: Config, text: str, password: str | None) -> None:
 
     if not with_store(config, work):
         raise _unknown(jid)
+    tell(config.admin_socket, "password_changed", jid=str(jid))
     print(f"{jid} has a new password")
 
 

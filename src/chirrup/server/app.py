@@ -244,12 +244,10 @@ class Server:
         async def reload() -> list[str]:
             return await self.reload(self.config.again())
 
-        async def account_removed(jid: str) -> None:
+        async def password_changed(jid: str) -> None:
             local, _, domain = jid.partition("@")
             if host := self.hosts.get(domain):
-                host.end_sessions(local)
-                if account := host.accounts.get(local):
-                    host.forget(account)
+                host.password_changed(local)
 
         async def account_changed(jid: str) -> None:
             """Its data has changed in the store: whoever uses it comes back, and finds what is there now."""
@@ -257,8 +255,7 @@ class Server:
             host = self.hosts.get(domain)
             account = host.accounts.get(local) if host else None
             if host is not None and account is not None:
-                for session in list(account.sessions.values()):
-                    session.wire.fail(StreamError("reset", "the account was imported; log in again"))
+                host.end_sessions(account, StreamError("reset", "the account was imported; log in again"))
                 host.forget(account)
 
         async def remove_account(jid: str) -> bool:
@@ -269,7 +266,7 @@ class Server:
         return {
             "status": status,
             "reload": reload,
-            "account_removed": account_removed,
+            "password_changed": password_changed,
             "account_changed": account_changed,
             "remove_account": remove_account,
         }

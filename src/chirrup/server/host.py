@@ -192,10 +192,10 @@ class Host:
         """Drop an account from memory: it was removed, or what is stored of it has changed elsewhere."""
         self.accounts.pop(account.jid.local, None)
 
-    async def remove_account(self, local: str, *, spare: Session | None = None) -> bool:
+    async def remove_account(self, local: str, *, spare: JID | None = None) -> bool:
         """Remove an account and all that it owns, ending its sessions; False if there was none.
 
-        Durable when this returns. The caller ends the session to `spare`, once it has been told."""
+        Durable when this returns. The caller ends the session `spare`, once it has been told."""
         account = await self.load(local)
         if account is None:
             return False
@@ -204,16 +204,22 @@ class Host:
             if waiting is not None:
                 await waiting
         await self.store.accounts.remove(self.name, local)
-        self.end_sessions(local, spare=spare)
-        self.forget(account)
+        account = self.accounts.pop(local, account)  # what can't be delivered any more isn't kept for it either
+        error = StreamError("not-authorized", "the account was removed")  # as in RFC 6120 §4.9.3.12
+        self.end_sessions(account, error, spare=spare)
         return True
 
-    def end_sessions(self, local: str, *, spare: Session | None = None) -> None:
-        """Close every stream of an account that is no more (RFC 6120 §4.9.3.12), but that of `spare`."""
-        account = self.accounts.pop(local, None)  # what can't be delivered any more isn't kept for it either
-        for session in list(account.sessions.values()) if account else ():
-            if session is not spare:
-                session.wire.fail(StreamError("not-authorized", "the account was removed"))
+    def end_sessions(self, account: Account, error: StreamError, *, spare: JID | None = None) -> None:
+        """Close every stream of an account, but that of `spare`; none can be resumed."""
+        for session in list(account.sessions.values()):
+            if session.jid != spare:
+                session.wire.fail(error)
+
+    def password_changed(self, local: str, *, spare: JID | None = None) -> None:
+        """An account has a new password: whoever logged in with the former one is sent away, but for the session
+        `spare`, which has set it."""
+        if (account := self.accounts.get(local)) is not None:
+            self.end_sessions(account, StreamError("reset", "the password was changed; log in again"), spare=spare)
 
     # -- stanzas
 

@@ -149,8 +149,9 @@ async def test_sessions_are_ended(server: TestServer, root: TestClient) -> None:
 
 
 async def test_a_password_is_changed(server: TestServer, root: TestClient) -> None:
-    await server.add_account("alice")
+    alice = await server.client("alice")
     await command(root, "change-user-password", accountjid="alice@localhost", password="another")
+    assert (await alice.end()) is not None, "who knows the former one is sent away"
     with pytest.raises(Refused):
         await server.client("alice")
     await server.client("alice", "another")

@@ -155,6 +155,19 @@ async def test_a_password_is_changed_without_tls_where_the_configuration_says_so
         await log_in(server, "bill", "groundlings")
 
 
+async def test_who_has_the_former_password_is_sent_away():
+    async with serve() as server:
+        bill = await server.client("bill/home", tls=True)
+        thief = await server.client("bill/elsewhere")
+        other = await server.client("ann")
+        assert await condition(bill, iq(Query(username="bill", password="groundlings"))) == ""
+        error = await thief.end()
+        assert error is not None
+        assert (error.condition, error.text) == ("reset", "the password was changed; log in again")
+        await bill.settle()
+        await other.settle()
+
+
 async def test_password_changes_are_limited_in_an_hour():
     settings = {"modules": {"registration": {"password_changes_per_hour": 2}}}
     clock = FakeClock()

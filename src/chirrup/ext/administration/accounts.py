@@ -100,6 +100,7 @@ class Accounts(Group):
         keys = await self._keys(asked.password)
         if not await self.host.store.accounts.set_keys(self.host.name, jid.local, keys):
             raise Failed(f"there is no account {jid}")
+        self.host.password_changed(jid.local, spare=execution.requester)
         return self.done(execution, f"the password of {jid} was changed")
 
     async def _keys(self, password: str) -> tuple[ScramKeys, ...]:

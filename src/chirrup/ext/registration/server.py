@@ -205,7 +205,7 @@ class Registration(Module):
     # -- after it
 
     async def _change_password(self, query: Query, session: Session) -> None:
-        """Durable when this returns (§3.3). The account's sessions go on."""
+        """Durable when this returns (§3.3). The account's other sessions end: somebody else may have that password."""
         when = self.settings.password_change
         if when == "never":
             raise StanzaError("not-allowed", "passwords can't be changed in this way here")
@@ -222,6 +222,7 @@ class Registration(Module):
             raise StanzaError("not-acceptable", "too many changes of the password; try later", type="wait")
         if not await self.host.store.accounts.set_keys(self.host.name, local, await self._keys(password)):
             raise StanzaError("registration-required", "the account is gone")
+        self.host.password_changed(local, spare=session.jid)
         session.log.info("password changed")
 
     async def _remove(self, request: Request[Query], session: Session | None) -> None:
@@ -233,7 +234,7 @@ class Registration(Module):
             raise StanzaError("bad-request", "<remove/> stands alone")
         if not self.settings.removal:
             raise StanzaError("not-allowed", "accounts can't be removed in this way here")
-        await self.host.remove_account(session.jid.local, spare=session)
+        await self.host.remove_account(session.jid.local, spare=session.jid)
         session.log.info("account removed by its owner")
         gone = StreamError("not-authorized", "the account was removed")
         asyncio.get_running_loop().call_soon(session.wire.fail, gone)
