@@ -54,7 +54,8 @@ async def _send(user: Connection, aways: list[str], each: int, end: float) -> in
 async def _fetch(server: Running, name: str, share: int) -> int:
     """Log in, become available, answer what the server asks, and count messages until all are there, or none has come
     for a while."""
-    away = await connect(server.port, name)
+    # With a resource of its own choice: who has one made along with the log-in reads the archive (XEP-0386 §3.2).
+    away = await connect(server.port, name, "back")
     counter, answers = Counter(END), Answers()
     complete = away.loop.create_future()
 
