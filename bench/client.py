@@ -80,7 +80,8 @@ class Connection(asyncio.Protocol):
         remembers what SCRAM derives from the password, which is the client's work and not the server's. `management`
         is the stream management of a former connection, whose session is resumed."""
         self._credentials = Credentials(user, PASSWORD, mechanisms=(MECHANISM,), salted_passwords=salted)
-        policy = ClientPolicy(None if register else self._credentials, resource, tls_required=tls)
+        # It counts what is delivered, and looks into no archive for what isn't.
+        policy = ClientPolicy(None if register else self._credentials, resource, tls_required=tls, reads_archive=False)
         features = [feature for feature in CLIENT_FEATURES if tls or feature is not ClientStartTLS]
         if management is not None:
             features = [*managed(features, management)][:-1]  # but <enable/>
