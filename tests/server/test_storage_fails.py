@@ -153,7 +153,7 @@ async def test_a_session_that_is_over_is_remembered_as_it_is_stored(managers, st
 
 
 async def test_what_a_session_may_have_held_is_bounded(managers, storage_fails, monkeypatch):
-    monkeypatch.setattr("chirrup.server.session._MAX_UNSETTLED", 5)
+    monkeypatch.setattr("chirrup.server.outgoing._MAX_UNSETTLED", 5)
     async with managers() as they:
         alice, _ = await they.client("alice", presence=False)
         bob, _ = await they.client("bob")
@@ -205,7 +205,7 @@ class Lock:
 
 
 async def test_a_client_whose_answers_wait_for_the_store_is_not_read(bystanders, monkeypatch):
-    monkeypatch.setattr("chirrup.server.session._MAX_UNSETTLED", 100)
+    monkeypatch.setattr("chirrup.server.outgoing._MAX_UNSETTLED", 100)
     async with bystanders(UNLIMITED) as they:
         await they.server.add_account("nurse")
         carol = await they.server.client("carol")

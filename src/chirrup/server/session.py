@@ -7,35 +7,23 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chirrup.core.errors import AddressError, StanzaError, StoreError, StreamError
-from chirrup.core.features.resume import LARGEST
+from chirrup.core.errors import AddressError, StanzaError, StreamError
 from chirrup.core.jid import JID
-from chirrup.core.stanza import (
-    IQ_TYPES,
-    MESSAGE_TYPES,
-    PRESENCE_TYPES,
-    error_reply,
-    may_bounce,
-    read_stream_error,
-)
+from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, read_stream_error
 from chirrup.core.stream import unexpected
 from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 from chirrup.server import redelivery
-from chirrup.server.management import Managed, nowhere
+from chirrup.server.outgoing import Outgoing
 from chirrup.server.resume import Absent, detach
 from chirrup.server.router import bounce, reason_of
 
 if TYPE_CHECKING:
     from chirrup.server.account import Account
-    from chirrup.server.host import Host
     from chirrup.server.logs import Logger
 
 _SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 _MAX_WAITING: Final = 64
 """Stanzas that may wait behind one whose handler waits, before the client isn't read any more."""
-_MAX_UNSETTLED: Final = 1000
-"""Writes and answers behind them that may wait for the store, before the client isn't read any more; or, with stream
-management, its messages aren't held any more while storage fails."""
 
 
 class Origin(Protocol):
@@ -70,52 +58,18 @@ class Wire(Protocol):
         """The session goes on elsewhere: say so, and end without it."""
 
 
-class _Turn:
-    """The place of a write among the answers that wait; `over` when it is stored, or its failure was told."""
-
-    __slots__ = ("_session", "number", "over", "stanza")
-
-    def __init__(self, session: Session, stanza: Element, number: int) -> None:
-        self._session = session
-        self.stanza = stanza
-        self.number = number
-        """Which of the client's stanzas it is, as stream management counts them; 0 before that was switched on."""
-        self.over = False
-
-    def __call__(self, stored: asyncio.Future[Any]) -> None:
-        error = None if stored.cancelled() else stored.exception()
-        self._session.stored(self, error)
-
-
-class _Acknowledgement:
-    """The place of an `<a/>` among the answers that wait, and how much it is of."""
-
-    __slots__ = ("handled",)
-
-    def __init__(self, handled: int) -> None:
-        self.handled = handled
-
-
-_Unsettled = deque[_Turn | _Acknowledgement | bytes]
-
-
-class Session:
+class Session(Outgoing):
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_over", "_queue", "_sent_before", "_settled", "_unsettled", "account", "closing", "data", "host", "jid",
-        "lang", "last_active", "log", "management", "most_available_since", "pass_on", "presence", "priority", "secure",
-        "since", "wire", "write",
+        "account", "data", "jid", "lang", "last_active", "most_available_since", "presence", "priority", "secure",
+        "since",
     )  # fmt: skip
 
     def __init__(self, account: Account, jid: JID, wire: Wire, *, log: Logger, secure: bool, lang: str = "") -> None:
+        super().__init__(account.host, wire, log)
         self.account = account
-        self.host: Host = account.host
         self.jid = jid
-        self.wire = wire
-        self.write: Callable[[bytes], None] = wire.write
-        self.pass_on: Callable[[bytes], None] = wire.write
-        self.log = log
         self.secure = secure
         self.lang = lang
         """The language of stanzas that don't say theirs (RFC 6120 §4.7.4)."""
@@ -127,216 +81,9 @@ class Session:
         """Since when it is one of `account.most_available`, if it is, in seconds since 1970."""
         self.data: dict[type, object] = {}
         """What modules keep for this session, by type."""
-        self._queue: deque[Element] | None = None  # behind a handler that waits
-        self._unsettled: _Unsettled | None = None  # writes to the store, and answers behind them
-        self._sent_before: dict[int, str] | None = None  # ids of what is sent again, and is being stored already
-        self._over = False
-        self._settled: Callable[[], None] | None = None
-        self.management: Managed | None = None
-        """Its stream management (XEP-0198), once the client has switched that on."""
-        self.closing = False
-        """Whether the client has taken leave."""
 
     def __repr__(self) -> str:
         return f"<Session {self.jid}>"
-
-    # -- towards the client
-
-    def divert(self, to: Callable[[bytes], None]) -> None:
-        """Give what is written to this session to `to`, one stanza a call, until `undivert`. It may write it later, by
-        `pass_on`."""
-        self.write = to
-
-    def undivert(self) -> None:
-        self.write = self.pass_on
-
-    def manage(self, management: Managed) -> None:
-        """From now on what is written is counted, and kept until the client has acknowledged it."""
-        self.management = management
-        if self.write == self.pass_on:
-            self.write = management.write
-        self.pass_on = management.write
-
-    def when_acknowledged(self, callback: Callable[[], None]) -> bool:
-        """Call this as soon as the client has acknowledged all that was written until now (XEP-0198 §4), which may be
-        at once; never, if it doesn't before the session ends.
-
-        False where the client has no stream management: then nobody will know, and nothing is called. Of stanzas that a
-        module has diverted and holds back nothing is known either."""
-        if self.management is None:
-            return False
-        self.management.when_acknowledged(callback)
-        return True
-
-    def acknowledge(self) -> None:
-        """Tell the client how much of what it sent was handled, as soon as nothing of that waits for the store. While
-        storage fails it is told how much is stored, which may be nothing new, and the rest when it works again."""
-        management, unsettled = self.management, self._unsettled
-        assert management is not None
-        if not unsettled:
-            self._write_acknowledgement(management.handled)
-            return
-        if self.host.store.holding:
-            self._write_acknowledgement(self.dealt_with)
-        if type(last := unsettled[-1]) is _Acknowledgement:
-            last.handled = management.handled
-        else:
-            unsettled.append(_Acknowledgement(management.handled))
-
-    def _write_acknowledgement(self, handled: int) -> None:
-        self.wire.write(b"<a xmlns='urn:xmpp:sm:3' h='%d'/>" % (handled & LARGEST))
-
-    @property
-    def dealt_with(self) -> int:
-        """How many of the client's stanzas are dealt with for good, as stream management counts them: what is returned,
-        given to a receiver, or stored where it has to be."""
-        assert self.management is not None
-        count = self.management.handled - (self._queue is not None)
-        for turn in self._unsettled or ():
-            if type(turn) is _Turn and not turn.over and turn.number:
-                count = min(count, turn.number - 1)
-        return count
-
-    def storage_fails(self) -> None:
-        """What waits for the store will do so for longer: who has asked what is acknowledged hears it now."""
-        if self.management is not None and self._unsettled:
-            if any(type(waiting) is _Acknowledgement for waiting in self._unsettled):
-                self._write_acknowledgement(self.dealt_with)
-            self._check_settled()
-
-    def send(self, stanza: Element) -> None:
-        """Write a stanza to the client."""
-        self.write(stanza.to_bytes())
-
-    def answer(self, stanza: Element) -> None:
-        if stanza.name == "message":
-            for note in self.host.hooks.message_refused:
-                note(self, stanza)
-        unsettled = self._unsettled
-        if not unsettled or self.management is not None:  # it has acknowledgements, and takes no answer for one
-            self.write(stanza.to_bytes())
-            return
-        unsettled.append(stanza.to_bytes())
-        if len(unsettled) >= _MAX_UNSETTLED:
-            self.wire.pause_reading("storing")
-
-    @property
-    def patient(self) -> bool:
-        return self.management is not None and (self._unsettled is None or len(self._unsettled) < _MAX_UNSETTLED)
-
-    def hold(self, stored: asyncio.Future[Any], stanza: Element) -> None:
-        unsettled, management = self._unsettled, self.management
-        if unsettled is None:
-            unsettled = self._unsettled = _Unsettled()
-        turn = _Turn(self, stanza, 0 if management is None else management.handled)
-        unsettled.append(turn)
-        if len(unsettled) >= _MAX_UNSETTLED and management is None:
-            self.wire.pause_reading("storing")
-        stored.add_done_callback(turn)
-
-    def stored(self, turn: _Turn, error: BaseException | None) -> None:
-        """A write is stored, or has failed."""
-        if error is not None:
-            if self._over:
-                return  # nobody is left to be told
-            self._bounce_unstored(turn.stanza, error)
-        turn.over = True
-        self._release()
-
-    def _bounce_unstored(self, stanza: Element, error: BaseException) -> None:
-        if not isinstance(error, StoreError):
-            self.log.error("a stanza could not be stored", exc_info=error)
-        if may_bounce(stanza):
-            reply = error_reply(stanza, StanzaError("internal-server-error", "it could not be stored", type="wait"))
-            self.write(reply.to_bytes())
-
-    def _release(self) -> None:
-        """Write the answers that wait for nothing any more."""
-        unsettled = self._unsettled
-        if unsettled is None:
-            return
-        full = len(unsettled) >= _MAX_UNSETTLED
-        while unsettled:
-            first = unsettled[0]
-            if isinstance(first, _Turn) and not first.over:
-                break
-            unsettled.popleft()
-            if isinstance(first, bytes):
-                self.write(first)
-            elif isinstance(first, _Acknowledgement):
-                self._write_acknowledgement(first.handled)
-        if full and len(unsettled) < _MAX_UNSETTLED:
-            self.wire.resume_reading("storing")
-        if not unsettled:
-            self._unsettled = None
-            if self._sent_before is not None and not self._over:
-                self._all_came_again()
-            self._check_settled()
-        if self._over:
-            self._remember()
-
-    def _remember(self) -> None:
-        """The session is over: keep for a client that asks how much of what it sent is dealt with by now."""
-        if self.management is not None:
-            self.host.resumable.remember(self.management, self.dealt_with)
-
-    def count_anew(self) -> None:
-        """The client comes back, and will send again what isn't stored. That is known when it comes, and waits to be
-        stored in its former place."""
-        unsettled, management = self._unsettled, self.management
-        assert management is not None
-        management.handled = handled = self.dealt_with
-        if unsettled:
-            turns = [turn for turn in unsettled if type(turn) is _Turn and turn.number > handled]
-            ids = {turn.number: turn.stanza.attrs["id"] for turn in turns if "id" in turn.stanza.attrs}
-            self._sent_before = (self._sent_before or {}) | ids
-            self._unsettled = _Unsettled(waiting for waiting in unsettled if type(waiting) is not _Acknowledgement)
-
-    def _all_came_again(self) -> None:
-        """What the client sends again is stored: acknowledge it, as not all ask for that once more."""
-        self._write_acknowledgement(self.dealt_with)
-        if not self._sent_before:
-            self._sent_before = None
-
-    def _has_come_before(self, stanza: Element, number: int) -> bool:
-        """Whether the client sends again what has been processed, and waits for the store still."""
-        known = self._sent_before
-        assert known is not None
-        identifier = known.pop(number, None)
-        if identifier is None or identifier == stanza.attrs.get("id"):
-            if not known and not self._unsettled:
-                self._all_came_again()
-            return identifier is not None
-        # It sends something else. What was in its place is stored all the same, but no number tells of that.
-        known.clear()
-        for turn in self._unsettled or ():
-            if type(turn) is _Turn and turn.number >= number:
-                turn.number = 0
-        return False
-
-    def finish(self, then: Callable[[], None]) -> None:
-        """Call `then`, as soon as what the client has sent is processed and answered. There will be no more of it: the
-        stream ends."""
-        self.closing = True
-        self.settle(then)
-
-    def settle(self, then: Callable[[], None]) -> None:
-        """Call `then`, and nobody who was to be called before, as soon as what has come from the client is processed
-        and answered. While storage fails it isn't waited for, where the client counts what is acknowledged."""
-        self._settled = then
-        self._check_settled()
-
-    def _check_settled(self) -> None:
-        then = self._settled
-        if then is not None and self._is_settled:
-            self._settled = None
-            then()
-
-    @property
-    def _is_settled(self) -> bool:
-        if self._queue is not None:
-            return False
-        return not self._unsettled or (self.management is not None and self.host.store.holding)
 
     @property
     def detached(self) -> bool:
@@ -376,13 +123,10 @@ class Session:
         account.rank()
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
-        left = self._stop_writing()
+        left = self.stop_writing()
         self.tell(self.host.hooks.session_closed)
         self.presence = None
-        self._settled = None
-        if self._unsettled:
-            self._unsettled = _Unsettled(turn for turn in self._unsettled if type(turn) is _Turn)
-        self.write = self.pass_on = nowhere
+        self.nothing_leaves()
         self.log.info("session ends")
         if self.management is not None:
             self.host.resumable.remove(self.management, self.dealt_with)
@@ -399,20 +143,6 @@ class Session:
                 handler(self)
             except Exception:
                 self.log.exception("a module failed at what has become of a session")
-
-    def _stop_writing(self) -> list[tuple[bytes, float]]:
-        """The stream has ended: what is written from now on stands with what the client hasn't acknowledged or, where
-        it acknowledges nothing, in the list that is returned, with the time."""
-        left: list[tuple[bytes, float]] = []
-        if self.management is not None:
-            self.management.out = nowhere
-        else:
-            now = self.host.clock.time()
-            diverted = self.write != self.pass_on
-            self.pass_on = lambda written: left.append((written, now))
-            if not diverted:
-                self.write = self.pass_on
-        return left
 
     # -- from the client
 
@@ -448,9 +178,7 @@ class Session:
                 if not queue:
                     self._queue = None
                     self.wire.resume_reading("behind")
-                    self._check_settled()
-                    if self._over:
-                        self._remember()
+                    self.all_processed()
                     return
                 next_stanza = queue.popleft()
                 if self._over and next_stanza.name == "presence":
@@ -481,7 +209,7 @@ class Session:
             return None
         if self.management is not None:
             self.management.handled += 1
-            if self._sent_before and self._has_come_before(stanza, self.management.handled):
+            if self._sent_before and self.has_come_before(stanza, self.management.handled):
                 return None
         attrs = stanza.attrs
         jid = self.jid
