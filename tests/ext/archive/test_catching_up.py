@@ -213,6 +213,37 @@ async def test_more_comes_meanwhile_than_may_wait(liar: Liar) -> None:
         assert asked == ["0", "0", *ids[99::100]]
 
 
+async def test_a_message_that_was_never_stored_is_no_reason_to_read_everything_again(liar: Liar) -> None:
+    """A server that is killed may have given out what it hadn't stored."""
+    missing = "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    asked: list[str] = []
+
+    async def first(peer: Peer) -> None:
+        await peer.log_in()
+        asked.append(await answer_query(peer, "1", "2"))
+        asked.append(await answer_query(peer, meanwhile=live("3", "3")))
+        await peer.end()
+
+    async def second(peer: Peer) -> None:
+        await peer.log_in()
+        iq = await peer.read()
+        peer.send(f"<iq type='error' id='{iq.get('id')}'>{missing}</iq>")
+        asked.append(await answer_query(peer))
+        asked.append(await answer_query(peer, "4"))
+        await peer.end()
+
+    client = liar.client(first, second, features=[CatchUp])
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 3) == ["1", "2", "3"]
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 1) == ["4"]
+        assert asked == ["0", "2", "2", "2"]
+        assert client.need(CatchUp).last == "4"
+
+
 class Pausing(FakeClock):
     """Knows when somebody waits before another attempt."""
 

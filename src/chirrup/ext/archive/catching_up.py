@@ -28,6 +28,8 @@ _PAGE: Final = 100
 _AHEAD: Final = 10
 """Pages that are fetched before presence is sent; what is more comes while the client is online."""
 _SESSIONS: Final = 100
+_STEPS_BACK: Final = (2, 4, 16, 64, 256, 1024, 4096)
+"""Which of the messages that were seen last are looked for, counted from the end, if the last one is unknown."""
 _MOST_HELD: Final = 1_000
 """Messages that wait while the archive is being read; what is more is found there."""
 
@@ -193,6 +195,23 @@ class CatchUp(Feature):
         except StanzaError as error:
             if error.condition != "item-not-found" or not self.last:
                 raise
+        return await self._page_after_an_earlier_one()
+
+    async def _page_after_an_earlier_one(self) -> Page:
+        """The archive doesn't have the last message: a server that was killed may have given it out and not stored it,
+        so it is asked for what came after earlier ones. If it has none of them, all that was seen is gone."""
+        seen = list(self._seen)
+        for steps in _STEPS_BACK:
+            if steps > len(seen):
+                break
+            try:
+                page = await self._archive.page(after=seen[-steps], limit=_PAGE)
+            except StanzaError as error:
+                if error.condition != "item-not-found":
+                    raise
+            else:
+                self.last = seen[-steps]
+                return page
         log.warning("%s: the archive doesn't reach back to what was seen last", self.client.account)
         return await self._archive.page(limit=_PAGE)
 
