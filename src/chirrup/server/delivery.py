@@ -44,10 +44,11 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     elif kind == "error":
         return
     elif kind == "headline":
-        if to.resource:
-            return
-        receivers = account.non_negative
-        if not receivers:
+        if not to.resource:
+            receivers = account.non_negative
+        if not receivers:  # what its sender wants to have stored is found in the archive (XEP-0334 §4.4)
+            for archive in hooks.message_archiving:
+                archive(account, stanza, to, origin)
             return
     else:  # groupchat to an account, or normal to a resource that is gone
         bounce(stanza, origin, StanzaError("service-unavailable"))

@@ -116,6 +116,21 @@ async def test_a_headline_is_archived_where_its_sender_asks_for_it(query: Ask) -
         assert (await query(romeo)).texts == (await query(juliet)).texts == ["lasting"]
 
 
+@pytest.mark.parametrize("to", ["juliet@localhost", "juliet@localhost/elsewhere"])
+async def test_so_is_one_that_nobody_is_there_for(query: Ask, to: str) -> None:
+    async with serve() as server:
+        romeo, juliet = await talk(server)
+        juliet.send("<presence type='unavailable'/>")
+        await juliet.settle()
+        say(romeo, "passing", kind="headline", to=to)
+        say(romeo, "lasting", inside="<store xmlns='urn:xmpp:hints'/>", kind="headline", to=to)
+        await romeo.settle()
+        assert (await query(juliet)).texts == ["lasting"]
+        juliet.send("<presence/>")
+        await juliet.settle()
+        assert not [stanza for stanza in heard(juliet) if stanza.get("type") == "headline"]
+
+
 async def test_what_was_refused_is_in_its_senders_archive_only(query: Ask) -> None:
     async with serve({"limits": {"offline_messages": 1}}) as server:
         romeo, juliet = await talk(server)
