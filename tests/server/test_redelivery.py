@@ -385,8 +385,8 @@ async def test_what_was_for_one_client_is_new_to_others_without_a_copy(managers,
 
 
 @pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
-async def test_a_copy_that_may_not_have_come_is_no_reason_to_lose_it(managers, settings):
-    """Both clients are away: it comes twice rather than never."""
+async def test_a_copy_that_may_not_have_come_turns_into_the_message(managers, settings):
+    """Both clients are away: it comes once, and goes on when the second doesn't come back either."""
     clock = FakeClock()
     async with managers(settings, clock=clock) as they:
         phone, _ = await they.client("alice/phone")
@@ -401,14 +401,61 @@ async def test_a_copy_that_may_not_have_come_is_no_reason_to_lose_it(managers, s
         clock.advance(10)
         await end(they, session)
         laptop, _ = await they.back("alice/laptop", enabled.get("id"), before)
-        received = [await laptop.receive() for _ in range(3)]
-        assert [element.get("id") for element in received if element.name == "message"] == ["", "1"]
+        await laptop.settle()
+        assert ids(laptop) == ["1"]
         await end(they, await they.cut(laptop))
         tablet = await they.server.client("alice/tablet")
         tablet.send("<presence/>")
         while (element := await tablet.receive()).name != "message":
             pass
         assert element.get("id") == "1"
+
+
+async def test_a_copy_counts_for_a_client_that_nobody_looks_at(managers):
+    clock = FakeClock()
+    async with managers({}, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop")
+        await they.copies(phone)
+        phone.send("<inactive xmlns='urn:xmpp:csi:0'/>")
+        bob = await they.server.client("bob/desk")
+        await phone.settle()
+        clock.advance(1)
+        bob.send(message(laptop.jid, "1") + message(laptop.jid, "2"))
+        bob.send(
+            f"<message to='{laptop.jid}' type='chat' id='3'><received xmlns='urn:xmpp:receipts' id='0'/></message>"
+        )
+        await bob.settle()
+        await they.acknowledge_all(phone)
+        clock.advance(20)  # the copy of the receipt waits still
+        await end(they, await they.cut(laptop))
+        await phone.settle()
+        assert ids(phone) == ["", "", ""]
+
+
+async def test_a_copy_is_of_when_a_message_came_and_not_of_when_it_came_again(managers):
+    """The tablet wanted copies after the message had come, and was online after it had come again."""
+    clock = FakeClock()
+    async with managers({}, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        clock.advance(10)
+        laptop, _ = await they.client("alice/laptop")
+        tablet, _ = await they.client("alice/tablet", presence=False)
+        await they.copies(tablet)
+        clock.advance(10)
+        await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == ["1"]
+        clock.advance(10)
+        tablet.send("<presence/>")
+        await tablet.settle()
+        await end(they, await they.cut(laptop))
+        await tablet.settle()
+        assert ids(tablet) == ["1"]
 
 
 @pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])

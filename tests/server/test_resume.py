@@ -278,6 +278,36 @@ async def test_what_is_never_settled_costs_the_session_and_not_the_client(manage
         gate_of(they.server).gate.set()
 
 
+@pytest.mark.parametrize("asked", [True, False])
+async def test_what_waits_when_a_session_ends_is_processed_or_sent_again(managers, module, asked):
+    """A client that is told how much was handled sends the rest again. Nobody gets it twice, and else it isn't lost."""
+    clock = FakeClock()
+    async with managers(module(GATE), clock=clock) as they:
+        alice, enabled = await they.client("alice/sofa")
+        table = await they.server.client("alice/table")
+        await they.copies(table)
+        bob = await they.server.client("bob/desk")
+        alice.send(WAIT + message(bob.jid, "behind"))
+        session = they.session("alice/sofa")
+        await they.until(lambda: session._queue)
+        (await they.cut(alice)).expire()
+        if asked:
+            again, failed = await they.back("alice/sofa", enabled.get("id"), 1)
+            assert failed == gone(1)
+        gate_of(they.server).gate.set()
+        await they.until(lambda: session._queue is None)
+        if asked:
+            again.send(WAIT + message(bob.jid, "behind"))
+            await again.settle()
+        await bob.settle()
+        assert [element.get("id") for element in bob.received] == ["behind"]
+        await table.settle()
+        assert len([element for element in table.received if element.name == "message"]) == 1
+        if not asked:
+            _, failed = await they.back("alice/sofa", enabled.get("id"), 1)
+            assert failed == gone(3)
+
+
 async def test_counts_that_wrap_around_while_nobody_is_there(managers):
     async with managers() as they:
         alice, enabled = await they.client("alice/sofa", presence=False)

@@ -109,6 +109,12 @@ class Managed(Ledger):
         else:
             callback()
 
+    def replace(self, old: bytes, new: bytes) -> None:
+        """If the client hasn't acknowledged a stanza, have another in its place, should it have to be sent again."""
+        if old in self.queue:
+            self.queue[self.queue.index(old)] = new
+            self.octets += len(new) - len(old)
+
     def silent(self) -> None:
         """The client doesn't answer: it is taken for dead."""
         self.session.log.info("the client doesn't acknowledge", stanzas=len(self.queue))

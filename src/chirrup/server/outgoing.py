@@ -232,7 +232,7 @@ class Outgoing:
     def _remember(self) -> None:
         """The session is over: keep for a client that asks how much of what it sent is dealt with by now."""
         if self.management is not None:
-            self.host.resumable.remember(self.management, self.dealt_with)
+            self.host.resumable.remember(self.management, self.dealt_with, self._queue)
 
     def count_anew(self) -> None:
         """The client comes back, and will send again what isn't stored. That is known when it comes, and waits to be

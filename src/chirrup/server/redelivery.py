@@ -7,7 +7,8 @@ archive queries.
 
 Nobody gets a message again who has it. That isn't written down for each message, it follows from what each session has
 been all the time since: one of those that get what is for the account (`Session.most_available_since`), or one that
-gets copies, which the module knows that makes them.
+gets copies, which the module knows that makes them. A copy that hasn't been acknowledged gives its place to the message
+itself, which goes on from there if that session ends, too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from chirrup.core.errors import AddressError, StanzaError, StreamError
 from chirrup.core.jid import JID
 from chirrup.core.parser import Limits, StreamParser
 from chirrup.core.stanza import error_reply, may_bounce
-from chirrup.core.values import format_datetime
+from chirrup.core.values import format_datetime, parse_datetime
 from chirrup.core.xml import CLIENT, STREAMS, Element
 from chirrup.server.router import bounce
 
@@ -35,8 +36,6 @@ _ARCHIVE: Final = "urn:xmpp:mam:2"
 _HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 _LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
 """They passed once, in part before something was added."""
-_ONE_TURN: Final = 1.0
-"""Seconds that are more than a turn of the loop takes, in which all sessions get a message, or a copy of it."""
 
 
 class Unstored:
@@ -50,23 +49,19 @@ class Redelivery:
 
     patient = True
 
-    def __init__(self, session: Session, sent: float) -> None:
+    def __init__(self, session: Session, written: bytes, sent: float) -> None:
         self.session = session
         """The session that was given it."""
-        self.sent = sent
-        """When it was, in seconds since 1970."""
+        self.written = written
+        """The stanza as it was given."""
+        self.sent = self.came = sent
+        """When it was given, and when it had come, which is earlier where it waited or was given to others before; in
+        seconds since 1970."""
         self.receivers: set[Session] = set()
         """Other sessions that have it, or will be told of it in this way themselves."""
         self.fate = ""
         """What has become of it: "delivered", "kept", "returned", or nothing."""
         self._host: Host = session.host
-
-    def arrived_at(self, other: Session) -> bool:
-        """Whether another session has, for all that is known, what it was given in the same turn of the loop."""
-        management = other.management
-        if other.write != other.pass_on:
-            return False  # a module may hold it back still
-        return management is None or not management.stamps or management.stamps[0] > self.sent + _ONE_TURN
 
     def answer(self, stanza: Element) -> None:
         """An error goes to whoever sent the stanza at first."""
@@ -100,7 +95,7 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
             parser = _parser()
             continue
         for stanza in stanzas:
-            origin = Redelivery(session, stamp)
+            origin = Redelivery(session, written, stamp)
             try:
                 _redeliver(session, stanza, origin)
             except StanzaError as error:
@@ -138,7 +133,10 @@ def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
         raise StanzaError("service-unavailable")  # it has been removed
     if account.refuses is not None and account.refuses(sender):
         raise StanzaError("service-unavailable")  # by now
-    if stanza.child("delay", _DELAY) is None:
+    delay = stanza.child("delay", _DELAY)
+    if delay is not None:
+        origin.came = min(origin.sent, _moment_of(delay, host) or origin.sent)
+    else:
         moment = format_datetime(datetime.fromtimestamp(origin.sent, UTC))
         stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=moment))
     _deliver(account, stanza, origin)
@@ -177,6 +175,14 @@ def _find_receivers(account: Account, stanza: Element, origin: Redelivery) -> No
         origin.receivers.update(other for other in account.most_available if other.most_available_since < origin.sent)
     for note in account.host.hooks.message_redelivered:
         note(account, stanza, origin)
+
+
+def _moment_of(delay: Element, host: Host) -> float | None:
+    """The moment that a delay of this host's names."""
+    try:
+        return parse_datetime(delay.get("stamp")).timestamp() if delay.get("from") == host.name else None
+    except ValueError:
+        return None
 
 
 def _was_for(session: Session, stanza: Element) -> bool:

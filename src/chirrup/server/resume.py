@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from chirrup.core.errors import StanzaError, StreamError
 from chirrup.core.features.resume import Enabled
 from chirrup.core.jid import JID
+from chirrup.core.xml import Element
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
@@ -69,7 +70,7 @@ class Resumable:
         self._claims: dict[
             str, tuple[Wire, asyncio.Future[None]]
         ] = {}  # who is coming back, and what it waits for first
-        self._over: OrderedDict[str, tuple[JID, int]] = OrderedDict()
+        self._over: OrderedDict[str, _Over] = OrderedDict()
 
     def add(self, managed: Managed, wanted: int | None) -> Enabled:
         """Let a session be resumed, for the seconds that its client would like at most; what it is told."""
@@ -81,8 +82,8 @@ class Resumable:
         self._sessions[managed.id] = managed.session
         return Enabled(managed.id, True, seconds, config.listen.resume_location or None)
 
-    def remove(self, managed: Managed, handled: int) -> None:
-        """A session is over. How much it handled can be told later."""
+    def remove(self, managed: Managed, handled: int, queue: deque[Element] | None) -> None:
+        """A session is over. How much it handled can be told later; `queue` is what is still going to be."""
         if self._sessions.pop(managed.id, None) is None:
             return
         wire, waiting = self._claims.pop(managed.id, (None, None))
@@ -90,14 +91,14 @@ class Resumable:
             waiting.set_result(None)
         elif wire is not None:
             wire.fail(StreamError("reset", "the session ended before it could be resumed"))
-        self._over[managed.id] = managed.session.account.jid, handled
+        self._over[managed.id] = _Over(managed.session.account.jid, handled, queue)
         if len(self._over) > _REMEMBERED:
             self._over.popitem(last=False)
 
-    def remember(self, managed: Managed, handled: int) -> None:
+    def remember(self, managed: Managed, handled: int, queue: deque[Element] | None) -> None:
         """More of what a session that is over was sent is dealt with."""
         if managed.id in self._over:
-            self._over[managed.id] = managed.session.account.jid, handled
+            self._over[managed.id] = _Over(managed.session.account.jid, handled, queue)
 
     async def claim(self, account: JID, previd: str, h: int, wire: Wire) -> Session:
         """The session that this account's client may go on with on `wire`, once all that it sent before is settled. One
@@ -146,8 +147,7 @@ class Resumable:
             raise NotResumable(StanzaError("feature-not-implemented"))
         session = self._sessions.get(previd)
         if session is None or session.account.jid != account:
-            theirs, handled = self._over.get(previd, (None, 0))
-            raise NotResumable(StanzaError("item-not-found"), handled if theirs == account else None)
+            raise NotResumable(StanzaError("item-not-found"), self._told(account, previd))
         managed = session.management
         assert managed is not None
         if managed.is_past(h) and session.detached:  # what its client lacks is gone: others shall have the rest
@@ -157,6 +157,25 @@ class Resumable:
             raise NotResumable(StanzaError("item-not-found"))
         managed.check(h)
         return session
+
+    def _told(self, account: JID, previd: str) -> int | None:
+        """How much was handled of what a session was sent that is over. The client sends the rest again, if it asks for
+        that: so what has been waiting for its turn until now isn't processed besides."""
+        over = self._over.get(previd)
+        if over is None or over.account != account:
+            return None
+        if over.queue:
+            over.queue.clear()
+        return over.handled
+
+
+class _Over(NamedTuple):
+    """What is known of a session that is over."""
+
+    account: JID
+    handled: int
+    queue: deque[Element] | None
+    """What its client has sent and waits for its turn."""
 
 
 def detach(session: Session) -> None:

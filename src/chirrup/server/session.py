@@ -112,7 +112,8 @@ class Session(Outgoing):
     def end(self, *, drop: bool = False) -> None:
         """The session is over: take it from its account and tell the modules. Safe to call twice.
 
-        What waits behind a handler is processed still, but for presence, unless it is to be dropped."""
+        What waits behind a handler is processed still, but for presence, unless it is to be dropped, or the client asks
+        before its turn how much was handled: it sends the rest again."""
         self._over = True
         if drop and self._queue is not None:
             self._queue.clear()
@@ -129,7 +130,7 @@ class Session(Outgoing):
         self.nothing_leaves()
         self.log.info("session ends")
         if self.management is not None:
-            self.host.resumable.remove(self.management, self.dealt_with)
+            self.host.resumable.remove(self.management, self.dealt_with, self._queue)
             left = self.management.stop()
         if left:
             redelivery.redeliver(self, left)

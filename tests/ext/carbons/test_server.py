@@ -233,6 +233,21 @@ async def test_errors_of_what_was_not_copied_are_not() -> None:
         assert not await messages(garden)
 
 
+async def test_an_error_answers_what_went_the_other_way() -> None:
+    async with serve() as server:
+        home, garden = await device(server, "romeo/home"), await device(server, "romeo/garden")
+        juliet = await device(server, "juliet/balcony")
+        say(juliet, "romeo@localhost/home", id_="m1")
+        juliet.send("<message type='error' to='romeo@localhost/home' id='m1'><error type='cancel'/></message>")
+        await juliet.settle()
+        assert [stanza.get("type") for stanza in await messages(home)] == ["chat", "error"]
+        assert [stanza.get("type") for stanza in await messages(garden)] == ["chat"]
+        home.send("<message type='error' to='juliet@localhost/balcony' id='m1'><error type='cancel'/></message>")
+        await home.settle()
+        (copy,) = [copied(stanza) for stanza in await messages(garden)]
+        assert (copy[0], copy[1].get("type")) == ("sent", "error")
+
+
 async def test_only_so_many_messages_wait_for_their_errors() -> None:
     async with serve() as server:
         home, garden = await device(server, "romeo/home"), await device(server, "romeo/garden")

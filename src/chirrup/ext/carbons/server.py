@@ -27,6 +27,7 @@ from chirrup.server.module import (
     iq_set,
 )
 
+_Kind = Literal["sent", "received"]
 _MAX_COPIED: Final = 200
 """Copied messages of an account that are remembered, for the errors that may answer them."""
 
@@ -48,15 +49,15 @@ class Copied:
     def __init__(self) -> None:
         self._keys: dict[int, None] = {}  # in the order in which they came
 
-    def add(self, message: Element, peer: str) -> None:
-        """A message to or from that address."""
-        self._keys[_key(message, peer)] = None
+    def add(self, kind: _Kind, message: Element, peer: str) -> None:
+        """A message that was sent to that address, or received from it."""
+        self._keys[_key(kind, message, peer)] = None
         if len(self._keys) > _MAX_COPIED:
             del self._keys[next(iter(self._keys))]
 
-    def has(self, error: Element, peer: str) -> bool:
-        """Whether an error from or to that address answers one of them."""
-        return "id" in error.attrs and _key(error, peer) in self._keys
+    def has(self, kind: _Kind, error: Element, peer: str) -> bool:
+        """Whether an error that was sent to that address, or received from it, answers one that went the other way."""
+        return "id" in error.attrs and _key("sent" if kind == "received" else "received", error, peer) in self._keys
 
 
 class Carbons(Module):
@@ -86,7 +87,8 @@ class Carbons(Module):
 
     @hooks.message_out(after=["blocking", "archive"])
     def sent(self, session: Session, stanza: Element, to: JID) -> bool:
-        if len(session.account.sessions) > 1:
+        sessions = session.account.sessions
+        if len(sessions) > 1 or (sessions and session.jid.resource not in sessions):  # or it has ended meanwhile
             self._copy_sent(session.account, stanza, to, session)
         return False
 
@@ -125,21 +127,25 @@ class Carbons(Module):
     @hooks.message_refused()
     def refused(self, session: Session, error: Element) -> None:
         """The error that this server itself answers with is copied as one from elsewhere is."""
-        if len(session.account.sessions) > 1:
+        if session.account.sessions:
             _copy_received(session.account, error, (session,))
 
     # -- what isn't
 
-    @hooks.message_redelivered()
+    @hooks.message_redelivered(after=["client_state"])
     def had_copies(self, account: Account, stanza: Element, origin: Redelivery) -> None:
-        """Nobody is given a message of which a copy has come. A copy that may not have come is followed by the message:
-        better twice, with the same ids, than never."""
-        if is_eligible(stanza, received=True):
-            for session in account.most_available:
-                enabled = session.data.get(Enabled)
-                copied = isinstance(enabled, Enabled) and enabled.since < origin.sent
-                if copied and origin.arrived_at(session):
-                    origin.receivers.add(session)
+        """Nobody is given a message of which a copy has come. A copy that may not have come turns into the message, and
+        is sent again as that where it has to be: it isn't lost if this session ends as well."""
+        if not is_eligible(stanza, received=True):
+            return
+        head, tail = _halves("received", account.jid, stanza, origin.written)
+        written = stanza.to_bytes()
+        for session in account.most_available:
+            enabled = session.data.get(Enabled)
+            if isinstance(enabled, Enabled) and enabled.since < origin.came:
+                if session.management is not None:
+                    session.management.replace(_addressed(session, head, tail), written)
+                origin.receivers.add(session)
 
     @hooks.message_in(before=["archive", "offline"])
     def refuse_forged(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
@@ -168,37 +174,42 @@ def _copy_received(account: Account, stanza: Element, receivers: Sequence[Sessio
         _copy("received", account, stanza, sender.partition("/")[0], others)
 
 
-def _copy(
-    kind: Literal["sent", "received"], account: Account, stanza: Element, peer: str, sessions: list[Session]
-) -> None:
+def _copy(kind: _Kind, account: Account, stanza: Element, peer: str, sessions: list[Session]) -> None:
     """Give sessions a copy, if the message is one to be copied. `peer` is the bare JID that it came from or goes to."""
     copied = account.find(Copied)
     if stanza.attrs.get("type") == "error":
-        if copied is None or not copied.has(stanza, peer):
+        if copied is None or not copied.has(kind, stanza, peer):
             return
     elif is_eligible(stanza, received=kind == "received"):
         if "id" in stanza.attrs:
             if copied is None:
                 account.put(copied := Copied())
-            copied.add(stanza, peer)
+            copied.add(kind, stanza, peer)
     else:
         return
     head, tail = wrapped(kind, account.jid, stanza)
     for session in sessions:
-        session.write(b"%b to='%b'%b" % (head, escape_attribute(session.jid.text).encode(), tail))
+        session.write(_addressed(session, head, tail))
 
 
-def wrapped(kind: Literal["sent", "received"], owner: JID, stanza: Element) -> tuple[bytes, bytes]:
+def wrapped(kind: _Kind, owner: JID, stanza: Element) -> tuple[bytes, bytes]:
     """A copy of a message as its owner's clients get it, in two halves between which ` to='…'` goes."""
+    return _halves(kind, owner, stanza, stanza.to_bytes())
+
+
+def _halves(kind: _Kind, owner: JID, stanza: Element, written: bytes) -> tuple[bytes, bytes]:
     attributes = f"from='{escape_attribute(owner.text)}'"
     if "type" in stanza.attrs:
         attributes += f" type='{escape_attribute(stanza.attrs['type'])}'"
     around = f"><{kind} xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'"
-    inner = stanza.to_bytes()[len("<message") :]
-    tail = b"%b%b</forwarded></%b></message>" % (around.encode(), inner, kind.encode())
+    tail = b"%b%b</forwarded></%b></message>" % (around.encode(), written[len("<message") :], kind.encode())
     return f"<message {attributes}".encode(), tail
 
 
-def _key(message: Element, peer: str) -> int:
+def _addressed(session: Session, head: bytes, tail: bytes) -> bytes:
+    return b"%b to='%b'%b" % (head, escape_attribute(session.jid.text).encode(), tail)
+
+
+def _key(kind: _Kind, message: Element, peer: str) -> int:
     """A number is enough, and small, however long an id a peer makes up."""
-    return hash((peer, message.attrs["id"]))
+    return hash((kind, peer, message.attrs["id"]))

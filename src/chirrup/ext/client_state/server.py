@@ -17,7 +17,7 @@ from chirrup.ext.client_state.rules import Urgency, is_own_in_room, is_replaceab
 from chirrup.ext.client_state.waiting import Waiting
 from chirrup.ext.presence.directed import Directed
 from chirrup.server import hooks
-from chirrup.server.module import Module, Session, Settings, Xep, bind_inline, nonza
+from chirrup.server.module import Account, Module, Redelivery, Session, Settings, Xep, bind_inline, nonza
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
@@ -96,6 +96,15 @@ class ClientState(Module):
     def closed(self, session: Session) -> None:
         """What has waited is dealt with as everything else that the client hasn't acknowledged."""
         self._end(session)
+
+    @hooks.message_redelivered()
+    def redelivered(self, account: Account, stanza: Element, origin: Redelivery) -> None:
+        """What waits may be a copy of the message: it is sent, as the message would have it, so that it is known who
+        has one."""
+        for session in account.most_available:
+            waiting: Any = session.data.get(Waiting)
+            if waiting:
+                self._send(session, waiting)
 
     def _end(self, session: Session) -> None:
         waiting: Any = session.data.pop(Waiting, None)
