@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import socket
+from itertools import pairwise
 
 import pytest
 
@@ -251,6 +252,47 @@ async def test_who_does_not_read_is_not_read(bystanders):
             waiting, before = carol.unsent, waiting
         assert waiting > 1_000_000
         assert [(await carol.receive()).get("id") for _ in range(600)] == [str(number) for number in range(600)]
+
+
+async def test_who_does_not_read_is_answered_no_further(bystanders):
+    """However large the answers are to what came at once: they would all have to be kept."""
+    blocked = "".join(f"<item jid='{'x' * 150}{number}@example.org'/>" for number in range(1000))
+    async with bystanders(UNLIMITED) as they:
+        carol = await they.server.client("carol/sofa")
+        carol.send(f"<iq type='set' id='b'><block xmlns='urn:xmpp:blocking'>{blocked}</block></iq>")
+        assert (await carol.receive()).get("type") == "result"
+        carol.send("".join(f"<iq type='get' id='{n}'><blocklist xmlns='urn:xmpp:blocking'/></iq>" for n in range(150)))
+        transport = they.server.server.hosts["localhost"].accounts["carol"].sessions["sofa"].wire.transport
+        most, waiting = 0, -1
+        while not most or transport.get_write_buffer_size() != waiting:
+            waiting = transport.get_write_buffer_size()
+            for _ in range(5):
+                await they.chat()
+                most = max(most, transport.get_write_buffer_size())
+        assert 0 < most < 1_000_000
+        assert [(await carol.receive()).get("id") for _ in range(150)] == [str(number) for number in range(150)]
+
+
+async def test_who_says_much_at_once_takes_turns_with_others(bystanders):
+    handled: list[int] = []
+    async with bystanders(UNLIMITED) as they:
+        carol = await they.server.client("carol/sofa")
+        carol.send("<enable xmlns='urn:xmpp:sm:3'/>")
+        assert (await carol.receive()).name == "enabled"
+        session = they.server.server.hosts["localhost"].accounts["carol"].sessions["sofa"]
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            handled.append(session.management.handled)
+            if handled[-1] < 1000:
+                loop.call_soon(look)
+
+        look()
+        carol.send("".join(f"<message to='{they.bob.jid}' id='{number}'/>" for number in range(1000)))
+        assert [(await they.bob.receive()).get("id") for _ in range(1000)] == [str(number) for number in range(1000)]
+        while handled[-1] < 1000:
+            await they.chat()
+        assert max(after - before for before, after in pairwise(handled)) <= 64
 
 
 async def test_who_leaves_without_a_word_is_gone(bystanders):

@@ -98,10 +98,10 @@ class Link(Connection):
 
     def pause_writing(self) -> None:
         """Reading goes on, unlike at a server: if both ends stopped to read, both would wait for ever."""
-        self._congested = True
+        self.congested = True
 
     def resume_writing(self) -> None:
-        self._congested = False
+        self.congested = False
         self.wake()
 
     # -- writing
@@ -119,7 +119,7 @@ class Link(Connection):
 
     @property
     def has_room(self) -> bool:
-        return not (self._congested or self.blocked) and self.queued < TURN_BYTES
+        return not (self.congested or self.blocked) and self.queued < TURN_BYTES
 
     async def room(self) -> None:
         """Wait until the peer has taken enough of what was written, and others have had their turn. Raises

@@ -47,11 +47,11 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_congested",
         "_is_lost",
         "_out",
         "_paused",
         "closing",
+        "congested",
         "loop",
         "peer",
         "send_buffer_bytes",
@@ -70,7 +70,8 @@ class Connection(asyncio.Protocol):
         self.tap: Tap | None = None
         """Sees all octets that come and go, decrypted."""
         self._out: list[bytes] = []
-        self._congested = False
+        self.congested = False
+        """Whether the peer doesn't read as fast as it is written to."""
         self._is_lost = False
         self._paused: tuple[str, ...] = ()
 
@@ -112,11 +113,11 @@ class Connection(asyncio.Protocol):
         self.lost(exc)
 
     def pause_writing(self) -> None:
-        self._congested = True
+        self.congested = True
         self.pause_reading("congested")  # who doesn't read is not read either
 
     def resume_writing(self) -> None:
-        self._congested = False
+        self.congested = False
         self.resume_reading("congested")
 
     # -- writing
@@ -136,7 +137,7 @@ class Connection(asyncio.Protocol):
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
         # What is written at one time may be more than that: the peer had no chance to read it yet.
-        if self._congested and self.transport.get_write_buffer_size() + len(data) > self.send_buffer_bytes:
+        if self.congested and self.transport.get_write_buffer_size() + len(data) > self.send_buffer_bytes:
             self.overflowed()
             return
         if self.tap is not None:

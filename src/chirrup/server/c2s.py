@@ -166,6 +166,11 @@ class ClientConnection(Connection):
             session.lost()
         self.abort()
 
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self.session is not None:
+            self.session.clear()
+
     def _too_slow(self) -> None:
         self.fail(StreamError("connection-timeout", "log in sooner"))
 
@@ -205,13 +210,11 @@ class ClientConnection(Connection):
         try:
             stanzas = parser.feed(data)
         except StreamError as error:
-            for stanza in parser.ready:
-                session.handle(stanza)
+            session.handle(parser.ready)
             self._receive = _ignore
             session.finish(partial(self.fail, error))
             return
-        for stanza in stanzas:
-            session.handle(stanza)
+        session.handle(stanzas)
         if parser.ended:
             session.finish(self._close_stream)
 

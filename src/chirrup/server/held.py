@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StreamError
 
@@ -15,6 +15,8 @@ class Held:
     """A connection whose client is still being answered: what is written meanwhile comes behind the answer."""
 
     __slots__ = ("_connection", "_octets", "_written", "peer")
+
+    congested: Final = False
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection

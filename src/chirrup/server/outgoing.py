@@ -61,8 +61,8 @@ class Outgoing:
     """The half of a session that faces its client."""
 
     __slots__ = (
-        "_over", "_queue", "_sent_before", "_settled", "_unsettled", "closing", "host", "log", "management", "pass_on",
-        "wire", "write",
+        "_over", "_queue", "_sent_before", "_settled", "_underway", "_unsettled", "answered", "closing", "host", "log",
+        "management", "pass_on", "wire", "write",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, log: Logger) -> None:
@@ -76,7 +76,10 @@ class Outgoing:
         self.closing = False
         """Whether the client has taken leave."""
         self._over = False
-        self._queue: deque[Element] | None = None  # what the client has sent behind something whose handler waits
+        self.answered = 0
+        """Octets of answers, or of as much work, since others had their turn."""
+        self._queue: deque[Element] | None = None  # what the client has sent and isn't processed
+        self._underway = False  # whether that waits for a handler
         self._unsettled: _Unsettled | None = None  # writes to the store, and answers behind them
         self._sent_before: dict[int, str] | None = None  # ids of what is sent again, and is being stored already
         self._settled: Callable[[], None] | None = None
@@ -132,7 +135,7 @@ class Outgoing:
         """How many of the client's stanzas are dealt with for good, as stream management counts them: what is returned,
         given to a receiver, or stored where it has to be."""
         assert self.management is not None
-        count = self.management.handled - (self._queue is not None)
+        count = self.management.handled - self._underway
         for turn in self._unsettled or ():
             if type(turn) is _Turn and not turn.over and turn.number:
                 count = min(count, turn.number - 1)
@@ -153,11 +156,13 @@ class Outgoing:
         if stanza.name == "message":
             for note in self.host.hooks.message_refused:
                 note(self, stanza)
+        written = stanza.to_bytes()
+        self.answered += len(written)
         unsettled = self._unsettled
         if not unsettled or self.management is not None:  # it has acknowledgements, and takes no answer for one
-            self.write(stanza.to_bytes())
+            self.write(written)
             return
-        unsettled.append(stanza.to_bytes())
+        unsettled.append(written)
         if len(unsettled) >= _MAX_UNSETTLED:
             self.wire.pause_reading("storing")
 

@@ -41,6 +41,7 @@ class Absent:
     stream ends the session."""
 
     __slots__ = ("_session", "since", "timer")
+    congested: Final = False
 
     def __init__(self, session: Session, timer: Timer, since: float) -> None:
         """`timer` ends the session; `since` is when the connection was lost, on the clock that never goes back."""
@@ -184,6 +185,7 @@ def detach(session: Session) -> None:
     assert managed is not None
     clock = host.clock
     session.wire = Absent(session, clock.call_later(managed.seconds, session.expire), clock.monotonic())
+    session.clear()
     managed.pause()
     session.log.info("session detached", seconds=managed.seconds, stanzas=len(managed.queue))
     session.tell(host.hooks.session_detached)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chirrup.core.errors import AddressError, StanzaError, StreamError
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 _MAX_WAITING: Final = 64
 """Stanzas that may wait behind one whose handler waits, before the client isn't read any more."""
+_TURN: Final = 64
+"""Stanzas of one client that are processed before others have their turn."""
+_TURN_OCTETS: Final = 65_536
+"""Octets that they are answered with, after which it ends before its time."""
 
 
 class Origin(Protocol):
@@ -45,6 +49,10 @@ class Origin(Protocol):
 class Wire(Protocol):
     """What a session needs of its connection."""
 
+    @property
+    def congested(self) -> bool:
+        """Whether the client doesn't read as fast as it is written to; when it has, `Session.clear` is called."""
+
     def write(self, data: bytes) -> None: ...
     def fail(self, error: StreamError) -> None: ...
     def failed(self, error: StreamError) -> None: ...
@@ -62,8 +70,8 @@ class Session(Outgoing):
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "account", "data", "jid", "lang", "last_active", "most_available_since", "presence", "priority", "secure",
-        "since",
+        "_clear", "account", "data", "jid", "lang", "last_active", "most_available_since", "presence", "priority",
+        "secure", "since",
     )  # fmt: skip
 
     def __init__(self, account: Account, jid: JID, wire: Wire, *, log: Logger, secure: bool, lang: str = "") -> None:
@@ -81,6 +89,7 @@ class Session(Outgoing):
         """Since when it is one of `account.most_available`, if it is, in seconds since 1970."""
         self.data: dict[type, object] = {}
         """What modules keep for this session, by type."""
+        self._clear: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
         return f"<Session {self.jid}>"
@@ -124,6 +133,7 @@ class Session(Outgoing):
         account.rank()
         if type(self.wire) is Absent:
             self.wire.timer.cancel()
+        self.clear()
         left = self.stop_writing()
         self.tell(self.host.hooks.session_closed)
         self.presence = None
@@ -147,53 +157,80 @@ class Session(Outgoing):
 
     # -- from the client
 
-    def handle(self, stanza: Element) -> None:
-        """Process what the client sent; never raises. A stanza whose handler waits holds up those behind it."""
-        if self._over:
-            return
+    def handle(self, stanzas: Sequence[Element]) -> None:
+        """Process what the client sent; never raises. A stanza whose handler waits holds up those behind it. So do
+        others' turns, where much has come at once."""
         if self._queue is not None:
-            self._queue.append(stanza)
-            if len(self._queue) >= _MAX_WAITING:
-                self.wire.pause_reading("behind")
+            if not self._over:
+                self._queue.extend(stanzas)
+                self._hold_off()
             return
-        try:
-            waiting = self._process(stanza)
-        except Exception as error:
-            self._failed(stanza, error)
-            return
-        if waiting is not None:
-            self._queue = deque()
-            self.host.server.spawn(self._wait(stanza, waiting))
+        self.answered = 0
+        for number, stanza in enumerate(stanzas, 1):
+            if self._over:
+                return
+            waiting = None
+            try:
+                waiting = self._process(stanza)
+            except Exception as error:
+                self._failed(stanza, error)
+            if waiting is not None or number >= _TURN or self.answered > _TURN_OCTETS:
+                if waiting is not None or number < len(stanzas):
+                    self._queue = deque(stanzas[number:])
+                    self._hold_off()
+                    self._underway = waiting is not None
+                    self.host.server.spawn(self._go_on(stanza, waiting))
+                return
 
-    async def _wait(self, stanza: Element, waiting: Awaitable[None]) -> None:
-        """Wait for one stanza's handler, then process what has queued up behind it."""
+    def _hold_off(self) -> None:
+        """Have the client not read while much waits."""
+        if self._queue is not None and len(self._queue) >= _MAX_WAITING:
+            self.wire.pause_reading("behind")
+
+    async def _go_on(self, stanza: Element, waiting: Awaitable[None] | None) -> None:
+        """Wait for one stanza's handler, if it waits, then process what has queued up behind it."""
         queue = self._queue
         assert queue is not None
-        next_stanza, next_waiting = stanza, waiting
-        while True:
-            try:
-                await next_waiting
-            except Exception as error:
-                self._failed(next_stanza, error)
-            while True:
-                if not queue:
-                    self._queue = None
-                    self.wire.resume_reading("behind")
-                    self.all_processed()
-                    return
-                next_stanza = queue.popleft()
-                if self._over and next_stanza.name == "presence":
-                    if self.management is not None:
-                        self.management.handled += 1
-                    continue  # who is gone has become unavailable already
+        done = 0 if waiting is not None else _TURN
+        while waiting is not None or queue:
+            if waiting is not None:
                 try:
-                    found = self._process(next_stanza)
+                    await waiting
                 except Exception as error:
-                    self._failed(next_stanza, error)
-                    continue
-                if found is not None:
-                    next_waiting = found
-                    break
+                    self._failed(stanza, error)
+                waiting, self._underway = None, False
+                continue
+            if done >= _TURN or self.answered > _TURN_OCTETS:
+                await self._let_others()
+                done = 0
+                continue
+            stanza = queue.popleft()
+            done += 1
+            if self._over and stanza.name == "presence":
+                if self.management is not None:
+                    self.management.handled += 1
+                continue  # who is gone has become unavailable already
+            try:
+                waiting = self._process(stanza)
+            except Exception as error:
+                self._failed(stanza, error)
+            self._underway = waiting is not None
+        self._queue = None
+        self.wire.resume_reading("behind")
+        self.all_processed()
+
+    async def _let_others(self) -> None:
+        """Leave the loop to others, for as long as the client doesn't read what it was answered."""
+        await asyncio.sleep(0)
+        while self.wire.congested and not self._over:
+            self._clear = asyncio.get_running_loop().create_future()
+            await self._clear
+        self.answered = 0
+
+    def clear(self) -> None:
+        """The client has read, or is gone: what waits for that is processed."""
+        if self._clear is not None and not self._clear.done():
+            self._clear.set_result(None)
 
     def _failed(self, stanza: Element, error: Exception) -> None:
         if isinstance(error, StreamError):

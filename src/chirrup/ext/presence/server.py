@@ -21,6 +21,8 @@ from chirrup.ext.roster.server import Rosters
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Session, Settings, bounce
 
+_EACH: Final = 64
+"""Octets of answers that presence for one contact counts for, as work."""
 _INTEGER: Final = re.compile(r"[ \t\r\n]*([+-]?[0-9]{1,3})[ \t\r\n]*")
 
 
@@ -110,6 +112,7 @@ class Presence(Module):
         for mine in account.available:
             mine.write(own)
         audience = _open_to(account, account.get(Roster).subscribers)
+        session.answered += _EACH * (len(audience.local) + len(audience.remote))
         accounts = self.host.accounts
         head, tail = written.head, written.tail
         for local, attribute, jid in audience.local:
