@@ -28,6 +28,14 @@ async def test_an_item_without_an_id_gets_one(people: Any) -> None:
         assert await people.items(juliet, "tune") == [item]
 
 
+async def test_the_answer_names_the_item_whoever_thought_of_its_id(people: Any) -> None:
+    """XEP-0060 §7.1.2 wants it only for ids that the service makes; Gajim takes an answer without for a failure."""
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        answer = await people.ask(juliet, f"<publish node='tune'><item id='a'>{PAYLOAD}</item></publish>", kind="set")
+        assert answer.first.child("publish").child("item").get("id") == "a"
+
+
 async def test_publishing_again_replaces_the_item_and_tells_again(people: Any, friends: Any) -> None:
     async with serve() as server:
         juliet, romeo = await friends(server, "tune")

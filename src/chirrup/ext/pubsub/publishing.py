@@ -37,9 +37,8 @@ async def publish(engine: Engine, service: Service, sender: JID, request: PubSub
             raise refusal("conflict", "precondition-not-met", "the node is configured differently")
     item = _item(engine, node, asked)
     name = await put(engine, service, node, item, sender)
-    if item is None or item.id is not None:
-        return PubSub(publish=Publish(node.name)) if item is not None else None
-    return PubSub(publish=Publish(node.name, (Item(name),)))
+    # The id is told also to who named it: programs (nbxmpp's, which is Gajim) take an answer without for a failure.
+    return PubSub(publish=Publish(node.name, (Item(name),))) if item is not None else None
 
 
 def read_options(asked: PublishOptions | None) -> dict[str, Any]:
