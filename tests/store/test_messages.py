@@ -329,3 +329,30 @@ async def test_two_accounts_with_the_same_id_can_both_be_searched(store: Store) 
         kept = [Message(20, "p@example.net", "", "<message><body>needle</body></message>", True, False)]
         await store.submit(partial(_bring_in, store, owner, kept))
         assert await store.messages.index(owner)
+
+
+async def test_all_of_an_owner_go_in_pieces(store: Store) -> None:
+    await fill(store, 1201)
+    await add(store, "waits", archived=False, waiting=True)
+    await add(store, "another's", owner=CAROL)
+    while not await store.messages.index(ALICE):
+        pass
+    before = store.health().groups
+    await store.messages.clear(ALICE)
+    assert store.health().groups - before == 3
+    assert await store.messages.page(ALICE, Range(), limit=10) == []
+    assert await store.messages.count_waiting(ALICE) == 0
+    assert values(await store.messages.page(CAROL, Range(), limit=10)) == ["another's"]
+
+
+async def test_what_is_too_old_in_many_archives_goes_at_once(store: Store) -> None:
+    owners = [f"{number}@example.org" for number in range(10)]
+    for owner in owners:
+        for _ in range(3):
+            last = await add(store, "old", owner=owner)
+    for owner in owners:
+        await add(store, "new", owner=owner)
+    assert await store.messages.expire_of(owners, last + 1, limit=20) == 20
+    assert await store.messages.expire_of(owners, last + 1, limit=20) == 10
+    for owner in owners:
+        assert values(await store.messages.page(owner, Range(), limit=10)) == ["new"]

@@ -98,6 +98,7 @@ def remove(config: Config, text: str, *, ask_first: bool) -> None:
     if not runs:
 
         async def work(store: Store) -> bool:
+            await store.messages.clear(jid.text)
             return await store.accounts.remove(jid.domain, jid.local)
 
         removed = with_store(config, work)

@@ -199,6 +199,7 @@ class Host:
         account = await self.load(local)
         if account is None:
             return False
+        await self.store.messages.clear(account.jid.text)  # which takes a while where they are many
         for handler in self.hooks.account_removed:
             waiting = handler(account)
             if waiting is not None:

@@ -34,6 +34,12 @@ _EXISTS = text("SELECT 1 FROM account WHERE host = :host AND local = :local")
 _NOTE_LOGIN = text("UPDATE account SET last_login = :last_login WHERE host = :host AND local = :local")
 
 
+# Plain, since each new account is made room for by these.
+_FORGET: Final = tuple(
+    text(f"DELETE FROM {table.name} WHERE owner = :owner") for table in (single_value, map_entry, log_entry, message)
+)
+
+
 class AccountExists(StoreError):  # noqa: N818 - reads as the condition it is
     """There is an account of this name already."""
 
@@ -158,8 +164,8 @@ class AccountRows:
         """Delete everything that the bare JID owns."""
         owner = f"{local}@{host}"
         search.forget(self._connection, owner)
-        for table in single_value, map_entry, log_entry, message:
-            self._connection.execute(delete(table).where(table.c.owner == owner))
+        for statement in _FORGET:
+            self._connection.execute(statement, {"owner": owner})
         PubSubRows(self._connection).forget(owner)
 
 
@@ -200,7 +206,7 @@ class Accounts:
 
     def remove(self, host: str, local: str) -> asyncio.Future[bool]:
         """Delete the account, and in the same transaction all that its bare JID owns and all that it has to do with
-        nodes of others; whether it was there."""
+        nodes of others; whether it was there. Its messages may be a great many: `Messages.clear` before."""
         self.changes += 1
         return self._store.submit_in_order(lambda connection: AccountRows(connection).remove(host, local))
 

@@ -53,6 +53,7 @@ _EXCESS: Final = (
     "SELECT max(id) FROM (SELECT id, sum({} + :overhead) OVER (ORDER BY id DESC) AS total FROM message "
     "WHERE owner = :owner AND archived = :archived) AS sizes WHERE total > :most"
 )
+_OLDEST: Final = "SELECT id FROM message WHERE owner = :owner ORDER BY id LIMIT :limit"
 _OCTETS: Final = {"sqlite": "length(CAST(value AS BLOB))", "postgresql": "octet_length(value)"}
 _OVERHEAD: Final = 100
 """Octets that a message takes besides its stanza, about."""
@@ -163,6 +164,21 @@ class MessageRows:
             self._connection.execute(delete(table).where(these, not_(table.c.waiting)))
             if any(row.waiting for row in rows):
                 self._connection.execute(update(table).where(these).values(archived=False))
+        return len(gone)
+
+    def expire_of(self, owners: Iterable[str], before: int, *, limit: int) -> int:
+        count = 0
+        for owner in owners:
+            if count < limit:
+                count += self.expire(owner, before, limit=limit - count)
+        return count
+
+    def clear(self, owner: str, *, limit: int) -> int:
+        query = _statement(_OLDEST)
+        gone = list(self._connection.execute(query, {"owner": owner, "limit": limit}).scalars())
+        if gone:
+            search.remove(self._connection, owner, gone)
+            self._connection.execute(delete(table).where(table.c.owner == owner, table.c.id <= gone[-1]))
         return len(gone)
 
     def excess(self, owner: str, most: int) -> int | None:
@@ -328,6 +344,16 @@ class Messages:
         """Take the oldest messages with ids less than `before` out of an archive, at most `limit` or `CHUNK` at a time
         so that others' writes aren't held up. How many; those that wait still do."""
         return self._store.submit(lambda connection: MessageRows(connection).expire(owner, before, limit=limit))
+
+    def expire_of(self, owners: Sequence[str], before: int, *, limit: int = CHUNK) -> asyncio.Future[int]:
+        """As `expire`, for the archives of several: `limit` is for all of them together."""
+        return self._store.submit(lambda connection: MessageRows(connection).expire_of(owners, before, limit=limit))
+
+    async def clear(self, owner: str) -> None:
+        """Delete what there is of an owner's, what waits too, some hundred at a time so that others' writes aren't held
+        up."""
+        while await self._store.submit(lambda found: MessageRows(found).clear(owner, limit=CHUNK)) == CHUNK:
+            pass
 
     def excess(self, owner: str, most: int) -> Awaitable[int | None]:
         """The newest message up to which an archive has to go if it may have so many octets; None if it has less."""

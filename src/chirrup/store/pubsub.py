@@ -48,11 +48,13 @@ _LAST: Final = text(
     "SELECT node, item, publisher, stamp, payload, position FROM pubsub_item "
     "WHERE owner = :owner AND node = :node ORDER BY position DESC LIMIT 1"
 )
-_INVOLVING: Final = " WHERE jid = :jid OR substr(jid, 1, :length) = :resources"
+# What follows "/" among characters is "0": so the index is used for whatever begins with the JID and "/".
+_INVOLVING: Final = " WHERE jid = :jid OR (jid > :jid || '/' AND jid < :jid || '0')"
 _OWNERS_INVOLVING: Final = text(
     f"SELECT owner FROM pubsub_affiliation{_INVOLVING} UNION SELECT owner FROM pubsub_subscription{_INVOLVING}"
 )
 _PART: Final = tuple(text(f"DELETE FROM pubsub_{kind}{_INVOLVING}") for kind in ("affiliation", "subscription"))
+_FORGET: Final = tuple(text(f"DELETE FROM {table.name} WHERE owner = :owner") for table in TABLES)
 _columns = pubsub_item.c
 _FIELDS: Final = (_columns.node, _columns.item, _columns.publisher, _columns.stamp, _columns.payload, _columns.position)
 
@@ -145,7 +147,7 @@ class PubSubRows:
     def part(self, jid: str) -> list[str]:
         """End the affiliations and subscriptions that somebody has, by a bare JID, with anybody's nodes; the owners of
         those nodes."""
-        values = {"jid": jid, "resources": f"{jid}/", "length": len(jid) + 1}
+        values = {"jid": jid}
         owners = list(self._connection.execute(_OWNERS_INVOLVING, values).scalars())
         for statement in _PART if owners else ():
             self._connection.execute(statement, values)
@@ -271,8 +273,8 @@ class PubSubRows:
 
     def forget(self, owner: str) -> None:
         """Delete everything that the service has."""
-        for table in TABLES:
-            self._connection.execute(delete(table).where(table.c.owner == owner))
+        for statement in _FORGET:
+            self._connection.execute(statement, {"owner": owner})
 
 
 class PubSub:

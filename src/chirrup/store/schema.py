@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0004"
+SCHEMA: Final = "0005"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()
@@ -125,6 +125,7 @@ pubsub_affiliation: Final = Table(
     Column("jid", _Key, primary_key=True),
     Column("affiliation", Text, nullable=False),
 )
+Index("pubsub_affiliation_by_jid", pubsub_affiliation.c.jid)
 
 pubsub_subscription: Final = Table(
     "pubsub_subscription",
@@ -136,6 +137,7 @@ pubsub_subscription: Final = Table(
     Column("state", Text, nullable=False),
     Column("options", Text, nullable=False),
 )
+Index("pubsub_subscription_by_jid", pubsub_subscription.c.jid)
 
 pubsub_item: Final = Table(
     "pubsub_item",

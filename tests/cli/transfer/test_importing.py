@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import keys_match
@@ -208,6 +209,19 @@ def test_accounts_that_exist_are_made_anew(chirrup: Run, stored: Any) -> None:
     assert chirrup("import", file(""), "--replace", "--skip-existing").status == 2
 
 
+@pytest.fixture
+def commits() -> Iterator[list[None]]:
+    """One for each transaction that was committed."""
+    made: list[None] = []
+
+    def note(_connection: Connection) -> None:
+        made.append(None)
+
+    event.listen(Engine, "commit", note)
+    yield made
+    event.remove(Engine, "commit", note)
+
+
 def keys_of(stored: Any, local: str = "juliet") -> Any:
     return stored(lambda store: store.accounts.keys("capulet.com", local))
 
@@ -223,6 +237,38 @@ def test_what_was_cut_off_is_gone_on_with(chirrup: Run, stored: Any) -> None:
     assert ran.status == 0 and "1 waiting messages imported" in ran.out and "1 contacts imported" not in ran.out
     assert stored(lambda store: store.value("vcard").get(JULIET)) is not None
     assert "1 accounts left as they are" in chirrup("import", "whole.xml", "--skip-existing").out
+
+
+def test_many_accounts_share_a_transaction(chirrup: Run, stored: Any, commits: list[None]) -> None:
+    users = [
+        f"<user name='u{number}'><vCard xmlns='vcard-temp'><FN>{number}</FN></vCard></user>" for number in range(90)
+    ]
+    chirrup("import", file(users[0]))
+    begun = len(commits)
+    assert "89 accounts imported, 1 were here already" in chirrup("import", file("".join(users))).out
+    assert len(commits) - begun < 5
+    assert len(stored(lambda store: store.accounts.names("capulet.com"))) == 90
+    assert stored(lambda store: store.value("unfinished_import").get("u42@capulet.com")) is None
+
+
+def test_what_is_large_is_stored_in_pieces(chirrup: Run, stored: Any, commits: list[None]) -> None:
+    """So that a server that runs meanwhile isn't held up, and memory not filled."""
+    card = f"<vCard xmlns='vcard-temp'><FN>{'x' * 500_000}</FN></vCard>"
+    ran = chirrup("import", file("".join(f"<user name='u{number}'>{card}</user>" for number in range(8))))
+    assert ran.status == 0 and "8 vCards imported" in ran.out
+    assert len(commits) > 4
+
+
+def test_an_account_that_comes_twice(chirrup: Run, stored: Any) -> None:
+    card, other = (f"<vCard xmlns='vcard-temp'><FN>{name}</FN></vCard>" for name in "ab")
+    private = "<query xmlns='jabber:iq:private'><a xmlns='b'>c</a></query>"
+    twice = (
+        f"<user name='juliet' password='secret'>{card}</user><user name='juliet' password='x'>{other}{private}</user>"
+    )
+    ran = chirrup("import", file(twice))
+    assert "1 accounts imported, 1 were here already" in ran.out and "1 private elements imported" in ran.out
+    assert "<FN>a</FN>" in stored(lambda store: store.value("vcard").get(JULIET))
+    assert all(keys_match(each, "secret") for each in keys_of(stored).values())
 
 
 @pytest.mark.parametrize(

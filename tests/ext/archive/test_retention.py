@@ -126,3 +126,16 @@ async def test_what_could_not_be_shortened_is_tried_again(query: Ask, monkeypatc
 
 def _refuse(*_: object, **__: object) -> None:
     raise StoreError("not now")
+
+
+async def test_what_is_too_old_goes_from_many_archives_in_one_write() -> None:
+    clock = FakeClock()
+    async with serve({"modules": {"archive": {"days": 1}}}, clock=clock) as server:
+        messages = server.server.store.messages
+        owners = [f"{number}@localhost" for number in range(30)]
+        for owner in owners:
+            await messages.add((owner, messages.next_id(clock.time()), "a@localhost", "", "<message/>", True, False))
+        before = server.server.store.health().groups
+        await tidy(server, clock, DAY + AGE_INTERVAL)
+        assert await messages.owners() == []
+        assert server.server.store.health().groups - before == 1

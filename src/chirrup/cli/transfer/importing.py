@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import time
 from base64 import b64decode
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from chirrup.cli.transfer.batch import Batch
 from chirrup.cli.transfer.events import Child, Event, HostBegins, Place, Problem, Unreadable, UserBegins, UserEnds
 from chirrup.cli.transfer.report import Report
 from chirrup.core.errors import AddressError, ChirrupError, StoreError
@@ -29,8 +29,6 @@ Existing = Literal["complete", "skip", "replace"]
 """What becomes of accounts that exist already: they get what they lack, stay as they are, or are made anew."""
 UNFINISHED: Final = "unfinished_import"
 """The name of the value that an account has while it is imported: if that is cut off, it is gone on with later."""
-_PENDING: Final = 8
-"""Writes of one account that may be on their way at once."""
 _OWN: Final[frozenset[Name]] = frozenset({("scram-credentials", SCRAM), ("account", ACCOUNT)})
 
 
@@ -64,6 +62,7 @@ class Import:
         self._options = options
         self._report = report
         self._changed = changed
+        self._batch = Batch(store, report, changed)
         self._host: str | None = None
         self._user: _User | None = None
         self._started = time.time()
@@ -75,14 +74,8 @@ class Import:
                 await self._take(event)
         except Unreadable as error:
             self._complain(error.place, error.text)
-        finally:
-            await self._leave_user()
-
-    async def _leave_user(self) -> None:
-        """An account that ended before its time is unfinished; what came of it is stored."""
-        user, self._user = self._user, None
-        if user is not None:
-            await user.settle()
+        finally:  # what came of an account that ended before its time is stored, too: it is unfinished
+            await self._batch.flush()
 
     async def _take(self, event: Event) -> None:
         match event:
@@ -95,8 +88,6 @@ class Import:
             case UserEnds() if self._user is not None:
                 user, self._user = self._user, None
                 await user.finish()
-                if not self._options.dry_run:
-                    self._changed(user.jid)
             case Problem():
                 self._complain(event.place, event.text)
 
@@ -117,7 +108,7 @@ class Import:
             self._host = None
 
     async def _begin_user(self, event: UserBegins) -> None:
-        await self._leave_user()
+        self._user = None
         if self._host is None:
             return
         try:
@@ -127,7 +118,9 @@ class Import:
         except AddressError as error:
             self._complain(event.place, str(error))
             return
-        user = _User(self._store, jid, self._parts[self._host], self._options, self._report, self._started)
+        if jid in self._batch:  # it comes twice
+            await self._batch.flush()
+        user = _User(self._store, jid, self._parts[self._host], self._options, self._report, self._batch, self._started)
         user.place, user.complaint = event.place, self._complain
         if not await user.begin(event.password, self._changed):
             self._report.skipped += 1
@@ -151,7 +144,14 @@ class _User:
     """The account that is being imported; what its parts know as `Incoming`."""
 
     def __init__(
-        self, store: Store, jid: JID, parts: Collection[type[Part]], options: Options, report: Report, started: float
+        self,
+        store: Store,
+        jid: JID,
+        parts: Collection[type[Part]],
+        options: Options,
+        report: Report,
+        batch: Batch,
+        started: float,
     ) -> None:
         self.jid = jid
         self.fresh = False
@@ -161,20 +161,18 @@ class _User:
         self._store = store
         self._options = options
         self._report = report
+        self._batch = batch
         self._keys = False
         self._parts = [part(store, jid) for part in parts]
         self._takes = {name: part for part in self._parts for name in (*part.takes, *part.opens)}
-        self._pending: list[tuple[str, int, asyncio.Future[Any]]] = []
 
     # -- for parts
 
     async def store(self, kind: str, most: int, op: Callable[[Connection], int], *, size: int = 0) -> None:
         if self._options.dry_run:
             self._report.count(kind, most, most)
-            return
-        if len(self._pending) >= _PENDING:
-            await self.settle()
-        self._pending.append((kind, most, self._store.submit(op, size=size)))
+        else:
+            await self._batch.put(self.jid, kind, most, op, size=size)
 
     def leave_out(self, what: str) -> None:
         self._report.left_out(what, self.place)
@@ -188,8 +186,12 @@ class _User:
         """Make the account, where that is to be; whether what comes of it is for us."""
         accounts, local, host = self._store.accounts, self.jid.local, self.jid.domain
         marker, replace = self._store.value(UNFINISHED), self._options.existing == "replace"
-        exists = await accounts.exists(host, local)
-        unfinished = exists and await marker.get(self.jid.text) is not None
+
+        def look(connection: Connection) -> tuple[bool, bool]:
+            exists = accounts.within(connection).exists(host, local)
+            return exists, exists and marker.within(connection).get(self.jid.text) is not None
+
+        exists, unfinished = await self._store.read(look)
         if exists and not unfinished and self._options.existing == "skip":
             return False
         self.fresh = not exists or unfinished or replace
@@ -200,6 +202,8 @@ class _User:
             return True
         if exists and not unfinished:
             changed(self.jid)
+            if replace:
+                await self._store.messages.clear(self.jid.text)
 
         def put(connection: Connection) -> int:
             rows = accounts.within(connection)
@@ -214,7 +218,6 @@ class _User:
             return 0
 
         await self.store("accounts", 1, put)
-        await self.settle()
         return True
 
     def _made(self, password: str) -> tuple[ScramKeys, ...]:
@@ -264,19 +267,15 @@ class _User:
             "notes on accounts", 1, lambda found: int(accounts.within(found).change(host, local, **changes))
         )
 
-    async def settle(self) -> None:
-        """Wait until all that was written is durable."""
-        pending, self._pending = self._pending, []
-        for kind, most, stored in pending:
-            self._report.count(kind, most, await stored)
-
     async def finish(self) -> None:
         """There is nothing more of the account."""
         for part in sorted(self._parts, key=lambda part: part.finishes_last):
             await part.finish(self)
-        await self.settle()
-        if not self._options.dry_run:
-            await self._store.value(UNFINISHED).delete(self.jid.text)
+        if self._options.dry_run:
+            return
+        marker, owner = self._store.value(UNFINISHED), self.jid.text
+        await self._batch.put(self.jid, "", 0, lambda connection: int(marker.within(connection).delete(owner)))
+        self._batch.complete(self.jid)
 
 
 def scram_keys(element: Element, algorithm: str) -> ScramKeys:

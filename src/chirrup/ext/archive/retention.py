@@ -10,6 +10,7 @@ from random import random
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StoreError
+from chirrup.store.messages import CHUNK
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
@@ -87,14 +88,19 @@ class Retention:
         owner, count = "", 0
         while owners := await self._messages.owners(after=owner, limit=100):
             own = [owner for owner in owners if owner.rpartition("@")[2] == self._host.name]
-            for aged in await self._messages.aged(own, before):
-                count += await self._expire(aged, before)
+            aged = await self._messages.aged(own, before)
+            while aged:  # of all of them at once: a write for each would be many
+                expired = await self._messages.expire_of(aged, before)
+                count += expired
+                if expired < CHUNK:
+                    break
             owner = owners[-1]
         if count:
             self._host.log.info("old messages were taken out of archives", messages=count)
 
     async def _expire(self, owner: str, before: int) -> int:
-        total = 0
-        while count := await self._messages.expire(owner, before):
+        total, count = 0, CHUNK
+        while count == CHUNK:
+            count = await self._messages.expire(owner, before)
             total += count
         return total

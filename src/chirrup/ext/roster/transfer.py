@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import AddressError, PayloadError
@@ -75,8 +76,9 @@ class Transfer(Part):
 
         def put(connection: Connection) -> int:
             rows, new = roster.within(connection), {}
+            kept = partial(rows.get, owner) if len(contacts) == 1 else rows.all(owner).get
             for contact in contacts:
-                text = rows.get(owner, contact.jid.text)
+                text = kept(contact.jid.text)
                 known = Contact(contact.jid) if text is None else Contact.from_text(contact.jid, text)
                 both = _together(known, contact)
                 if both != known:
