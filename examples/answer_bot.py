@@ -1,6 +1,7 @@
 """Answers questions from a file, or with --web from the web; shows that it writes, and speaks in rooms only when named.
 
 CHIRRUP_JID=answers@localhost CHIRRUP_PASSWORD=… python examples/answer_bot.py
+CHIRRUP_CA=data/certificates/localhost.crt names a certificate that the server has made itself.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Writes what an account's archive has as lines of JSON, the oldest first; of all conversations, or of one.
 
 CHIRRUP_JID=alice@localhost CHIRRUP_PASSWORD=… python examples/archive_export.py [bob@localhost] > messages.jsonl
+CHIRRUP_CA=data/certificates/localhost.crt names a certificate that the server has made itself.
 """
 
 from __future__ import annotations

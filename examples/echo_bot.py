@@ -1,6 +1,7 @@
 """Echo: says what is said to it.
 
 CHIRRUP_JID=echo@localhost CHIRRUP_PASSWORD=… python examples/echo_bot.py
+CHIRRUP_CA=data/certificates/localhost.crt names a certificate that the server has made itself.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from chirrup import Bot, Incoming
 bot = Bot(
     os.environ.get("CHIRRUP_JID", "echo@localhost"),
     os.environ.get("CHIRRUP_PASSWORD", ""),
-    ca=os.environ.get(
-        "CHIRRUP_CA"
-    ),  # data/certificates/localhost.crt, for a server with a certificate of its own making
+    ca=os.environ.get("CHIRRUP_CA"),
 )
 
 

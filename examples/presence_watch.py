@@ -1,6 +1,7 @@
 """Prints who of the account's contacts comes and goes.
 
 CHIRRUP_JID=alice@localhost CHIRRUP_PASSWORD=… python examples/presence_watch.py
+CHIRRUP_CA=data/certificates/localhost.crt names a certificate that the server has made itself.
 """
 
 from __future__ import annotations

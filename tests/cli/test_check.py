@@ -72,6 +72,21 @@ def test_certificates_and_modules_that_cannot_be_used(chirrup: Any, config: Path
     assert "no_such_module" in second
 
 
+def test_what_is_not_there(chirrup: Any, elsewhere: Path) -> None:
+    (elsewhere / "chirrup.toml").write_text("""
+modules_folder = "none"
+listen.client_authorities = "none.pem"
+[hosts."example.org"]
+modules_disabled = ["archiv"]
+""")
+    ran = chirrup("check", "config")
+    assert (ran.status, ran.out) == (1, "")
+    folder, authorities, module = ran.err.splitlines()
+    assert folder == f"chirrup: chirrup.toml:2: modules_folder: there is no folder {elsewhere / 'none'}"
+    assert authorities.startswith("chirrup: chirrup.toml:3: listen.client_authorities: can't use the certificates in ")
+    assert module.startswith('chirrup: chirrup.toml:5: hosts."example.org".modules_disabled: there is no module')
+
+
 def test_which_modules_handle_what(chirrup: Any, elsewhere: Path) -> None:
     (elsewhere / "modules").mkdir()
     (elsewhere / "modules" / "early.py").write_text("""

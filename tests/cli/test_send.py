@@ -67,10 +67,10 @@ def test_what_cannot_be_sent(chirrup: Callable[..., Any], options: list[str], mo
     assert (ran.status, ran.err) == (1, "chirrup: nobody@localhost: service-unavailable\n")
     assert chirrup("send", "@", "-m", "hello", *options).status == 1
     assert "nothing to send" in chirrup("send", "bob@localhost", *options, stdin="").err
-    monkeypatch.setenv("CHIRRUP_PASSWORD", "wrong")
+    monkeypatch.setenv("CHIRRUP_PASSWORD", "swordfish")
     ran = chirrup("send", "bob@localhost", "-m", "hello", *options)
     assert ran.status == 1
     assert "alice@localhost" in ran.err
-    assert "wrong" not in ran.err
+    assert "swordfish" not in ran.err
     monkeypatch.delenv("CHIRRUP_PASSWORD")
     assert "CHIRRUP_PASSWORD" in chirrup("send", "bob@localhost", *options, stdin="hello").err

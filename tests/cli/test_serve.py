@@ -235,3 +235,19 @@ def test_a_pid_file_that_cannot_be_written(config: Path) -> None:
     assert service.process.returncode == 1
     assert re.search(r"^chirrup: .*pid_file: can't write .*none/pid: No such file or directory$", err, re.MULTILINE)
     assert "Traceback" not in err
+
+
+def test_what_keeps_it_from_starting_is_told_with_its_line(config: Path, chirrup: Callable[..., Any]) -> None:
+    (config.parent / "file").touch()
+    config.write_text(config.read_text() + '[hosts."example.org"]\ncertificate = "none.pem"\nkey = "none.pem"\n')
+    (line,) = chirrup("serve").err.splitlines()
+    assert line.startswith('chirrup: chirrup.toml:13: hosts."example.org".certificate: can\'t read ')
+    (line,) = chirrup("serve", "--data", "file/data").err.splitlines()
+    assert line.startswith("chirrup: chirrup.toml:2: data: can't make the folder ")
+
+
+def test_settings_that_nothing_reads_are_told_of(config: Path) -> None:
+    config.write_text(config.read_text() + "[modules.archve]\ndays = 3\n")
+    with running(notify=True) as service:
+        service.notified()
+        assert "[modules.archve] has settings, and no host has that module" in service.end()[1]

@@ -184,3 +184,17 @@ def test_root_works_as_the_owner_of_the_data_folder(chirrup: Any) -> None:
             os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
         assert {file.stat().st_uid for file in data.iterdir()} == {4711}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_may_look_neither_here_nor_into_the_data_folder_is_told_who_may(chirrup: Any) -> None:
+    chirrup("user", "list")  # imports all, from where somebody else may not be allowed to read
+    with tempfile.TemporaryDirectory() as folder:
+        child = os.fork()
+        if child == 0:
+            said = ""
+            with contextlib.suppress(BaseException):
+                os.setuid(4711)
+                said = chirrup("user", "list", "--data", folder).err
+            os._exit("run as the folder's owner" not in said)
+        assert os.waitpid(child, 0)[1] == 0

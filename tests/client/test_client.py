@@ -71,7 +71,9 @@ async def test_a_wrong_password() -> None:
     async with serve() as server:
         await server.add_account("alice")
         alice = await server.sdk("alice", "wrong")
-        with pytest.raises(AuthenticationError, match="alice@localhost: not-authorized"):
+        with pytest.raises(
+            AuthenticationError, match="alice@localhost: not-authorized: the address or the password is wrong"
+        ):
             await alice.connect(retry=True)
         assert alice.state is ConnectionState.OFFLINE
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_warns_of_a_key_that_others_may_read(issue: Issue) -> None:
     pair.key.chmod(0o640)
     (line,) = certificates.warnings(pair)
     assert str(pair.key) in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_may_hand_a_key_to_the_group_of_the_server(issue: Issue) -> None:
+    pair = issue("example.org", start=NOW)
+    os.chown(pair.key, 0, 12345)
+    pair.key.chmod(0o640)
+    assert certificates.warnings(pair) == []
+    pair.key.chmod(0o644)
+    (line,) = certificates.warnings(pair)
+    assert line.endswith("chmod 640 it")
 
 
 def test_makes_a_pair_that_only_its_owner_can_use(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Net:
         self.outcomes[address].set_result(None)
 
     def refuse(self, address: str) -> None:
-        self.outcomes[address].set_exception(ConnectionRefusedError(111, "Connection refused"))
+        self.outcomes[address].set_exception(ConnectionRefusedError(111, "as asyncio calls it"))
 
     @property
     def addresses(self) -> list[str]:

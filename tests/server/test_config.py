@@ -162,6 +162,22 @@ failed_logins = 30
 store = "mysql://u:hidden@h/d"
 → 1: store: should be "sqlite", "sqlite:///path/to/file" or "postgresql://user:password@host/database"
 
+[hosts.chat.example.org]
+[hosts.chat.example.org.modules.archive]
+→ 1: hosts.chat.example: unknown key; a domain stands in quotes, as in [hosts."chat.example.org"]
+
+[hosts.localhost.module.archive]
+→ 1: hosts.localhost.module: unknown key; did you mean "modules"?
+
+[components.chat.example.org]
+secret = "long enough"
+→ 1: components.chat.secret: is missing
+c.toml:1: components.chat.example: unknown key; a domain stands in quotes, as in [components."chat.example.org"]
+
+[components."chat.example.org"]
+secret = "short"
+→ 2: components."chat.example.org".secret: should have at least 8 characters
+
 hosts = {}
 → 1: hosts: should have at least 1 in it (it is a table)
 

@@ -92,8 +92,32 @@ def test_a_file_that_is_no_module_is_refused(tmp_path: Path, code, fault):
 
 
 def test_a_module_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"there is no module 'pign'; known are .*ping"):
+    with pytest.raises(ConfigError, match=r"there is no module 'pign'; did you mean \"ping\"\?"):
         find("pign", tmp_path)
+    (tmp_path / "mine.py").write_text(GREETER)
+    with pytest.raises(ConfigError, match=r"there is no module 'zzzz'; known here: .*archive, .*mine, .*privilege"):
+        find("zzzz", tmp_path)
+
+
+async def test_a_module_that_is_switched_off_by_a_wrong_name_is_told_of(chirrup_server):
+    with pytest.raises(
+        ConfigError, match=r"hosts\.localhost\.modules_disabled: there is no module 'archiv'; .*\"archive\""
+    ):
+        async with chirrup_server({"hosts": {"localhost": {"modules_disabled": ["archiv"]}}}):
+            pass
+
+
+async def test_what_a_host_would_not_have_anyway_may_be_switched_off(chirrup_server, tmp_path: Path):
+    (tmp_path / "mine.py").write_text(GREETER)
+    disabled = {"hosts": {"localhost": {"modules_disabled": ["mine", "privilege", "archive"]}}}
+    async with chirrup_server({"modules_folder": str(tmp_path), **disabled}) as server:
+        assert await server.client("alice")
+
+
+async def test_a_folder_of_modules_that_is_not_there_is_told_of(chirrup_server, tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"modules_folder: there is no folder .*/none"):
+        async with chirrup_server({"modules_folder": str(tmp_path / "none")}):
+            pass
 
 
 async def test_two_handlers_for_one_iq_are_refused(chirrup_server, module):

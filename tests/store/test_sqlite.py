@@ -113,7 +113,7 @@ async def test_what_may_not_be_written(open_store: Opener) -> None:
         file = folder / "chirrup.db"
         await (await open_store(file, exclusive=True)).close()
         folder.chmod(0o555)
-        with nobody(), pytest.raises(StoreError, match="no permission to write: make the folder belong") as caught:
+        with nobody(), pytest.raises(StoreError, match="no permission to write: run as the folder's owner") as caught:
             await open_store(file)
         assert str(folder) in one_line(caught)
         folder.chmod(0o777)

@@ -15,10 +15,15 @@ from chirrup.cli.which import load_config
 if TYPE_CHECKING:
     from chirrup.cli.transfer.importing import Existing
 
-app = typer.Typer(help="An XMPP server.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    help="XMPP: run and look after a server, send messages and stanzas by hand, run a bot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 check = typer.Typer(help="Find faults before they matter.", no_args_is_help=True)
 app.add_typer(user, name="user")
-bot = typer.Typer(help="Bots.", no_args_is_help=True)
+bot = typer.Typer(help="Run programs that people chat with.", no_args_is_help=True)
 app.add_typer(check, name="check")
 app.add_typer(bot, name="bot")
 

@@ -9,15 +9,16 @@ from chirrup.cli.lines import listed
 from chirrup.core.errors import ConfigError
 from chirrup.net import certificates
 from chirrup.net.certificates import KeyPair
-from chirrup.server.config import Config, HostConfig, module_settings
+from chirrup.net.tls import read_authorities
+from chirrup.server.config import Config, HostConfig, check_modules_folder, module_settings, unread
 from chirrup.server.config_errors import join
 from chirrup.server.module import Module
-from chirrup.server.modules import announced, chosen, drop_lacking, find
+from chirrup.server.modules import announced, chosen, drop_lacking, find, missing
 
 
 def report(config: Config) -> Iterator[str]:
     """What would run, a line each. Raises ConfigError, with all faults, before the first."""
-    faults = [*_module_faults(config), *_certificate_faults(config)]
+    faults = [*_module_faults(config), *_certificate_faults(config), *_authority_faults(config)]
     if faults:
         raise join(faults)
     return _lines(config)
@@ -36,8 +37,8 @@ def _lines(config: Config) -> Iterator[str]:
         yield from listed("       modules: ", _modules(config, host))
         yield from _certificate(config, name, host)
     used = {module for host in config.hosts.values() for module in _modules(config, host)}
-    for module in sorted({*config.modules, *(one for host in config.hosts.values() for one in host.modules)} - used):
-        yield f"warning: [modules.{module}] has settings, and no host has that module"
+    for line in unread(config, used):
+        yield f"warning: {line}"
 
 
 def _modules(config: Config, host: HostConfig) -> list[str]:
@@ -86,8 +87,14 @@ def _pair(config: Config, name: str, host: HostConfig) -> KeyPair:
 
 def _module_faults(config: Config) -> Iterator[ConfigError]:
     packages = announced()
+    try:
+        check_modules_folder(config)
+    except ConfigError as absent:
+        yield absent
     for host_name, host in config.hosts.items():
         kinds: dict[str, type[Module]] = {}
+        for error in missing(host.modules_disabled, config.modules_folder, packages):
+            yield config.error(("hosts", host_name, "modules_disabled"), error.problem)
         key = ("hosts", host_name, "modules_enabled")
         for name in chosen(host.modules_enabled, host.modules_disabled):
             try:
@@ -99,9 +106,9 @@ def _module_faults(config: Config) -> Iterator[ConfigError]:
                 module_settings(config, host_name, name, kind.Settings)
             except ConfigError as error:
                 yield error
-        for name, missing in drop_lacking(kinds):
+        for name, lacked in drop_lacking(kinds):
             if name in host.modules_enabled:
-                needed = " and ".join(sorted(missing))
+                needed = " and ".join(sorted(lacked))
                 yield config.error(key, f"{name!r} needs {needed}, which this host doesn't have")
 
 
@@ -114,3 +121,11 @@ def _certificate_faults(config: Config) -> Iterator[ConfigError]:
             certificates.read(pair)
         except ConfigError as error:
             yield config.error(("hosts", name, error.key), error.problem)
+
+
+def _authority_faults(config: Config) -> Iterator[ConfigError]:
+    if config.listen.client_authorities is not None:
+        try:
+            read_authorities(config.listen.client_authorities)
+        except ConfigError as error:
+            yield config.error(("listen", "client_authorities"), error.problem)

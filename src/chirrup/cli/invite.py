@@ -41,7 +41,8 @@ def invite(config: Config, address: str | None, inviter: str | None, days: float
     print(settings.landing_url.replace("{token}", token).replace("{uri}", link) or link)
     if code:
         segno.make(link, error="l").terminal(compact=True)
-    print(f"It can be used once, until {datetime.fromtimestamp(expires):%Y-%m-%d %H:%M}.", file=sys.stderr)
+    until = datetime.fromtimestamp(expires).astimezone()
+    print(f"It can be used once, until {until:%Y-%m-%d %H:%M %Z}.", file=sys.stderr)
 
 
 def _invitation(config: Config, address: str | None, inviter: str | None) -> tuple[Invitation, str]:

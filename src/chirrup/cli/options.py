@@ -15,8 +15,11 @@ ConfigOption = Annotated[
         "--config",
         "-c",
         envvar=VARIABLE,
+        readable=False,  # whoever opens it says what is wrong
         help="Configuration file. Without: ./chirrup.toml or /etc/chirrup/chirrup.toml, if there; else a server for "
         "localhost.",
     ),
 ]
-DataOption = Annotated[Path | None, typer.Option("--data", "-d", help="Data folder, in place of the configuration's.")]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", "-d", readable=False, help="Data folder, in place of the configuration's.")
+]

@@ -22,7 +22,17 @@ def load_config(config: Path | None, data: Path | None) -> Config:
     """The configuration that a command is to work with. Raises ConfigError."""
     from chirrup.server.config import load
 
-    return load(config or next((place for place in PLACES if place.is_file()), None), data=data)
+    return load(config or next(filter(_is_there, PLACES), None), data=data)
+
+
+def _is_there(place: Path) -> bool:
+    """Whoever is in a folder that they may not look into, as after `sudo -u chirrup`, has no file there."""
+    try:
+        return place.is_file()
+    except PermissionError:
+        if place.is_absolute():
+            raise
+        return False
 
 
 def command(config: Config, *words: str) -> str:

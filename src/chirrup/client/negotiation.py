@@ -54,6 +54,10 @@ from chirrup.net.trust import Trust
 
 _TEMPORARY: Final = frozenset({"temporary-auth-failure", "aborted"})
 """SASL conditions that say nothing of the credentials."""
+_FOR_OTHERS: Final = frozenset({62, 64})
+"""OpenSSL's codes for certificates that are for another host or address."""
+_OF_STRANGERS: Final = frozenset({18, 19, 20, 21})
+"""Those for certificates that nobody known has signed, or only themselves."""
 
 
 class Redirected(Exception):  # noqa: N818 - no fault of anybody
@@ -120,7 +124,10 @@ async def open_link(
 def tls_failure(error: Exception, domain: str, where: str) -> NetworkError:
     """The error for a handshake that failed."""
     if isinstance(error, ssl.CertificateError):
-        return TrustError(f"the certificate of {where} isn't one for {domain}: {error.verify_message}")
+        if error.verify_code in _FOR_OTHERS:
+            return TrustError(f"the certificate of {where} isn't one for {domain}: {error.verify_message}")
+        cure = "; the option ca names authorities to trust" if error.verify_code in _OF_STRANGERS else ""
+        return TrustError(f"the certificate of {where} isn't trusted for {domain}: {error.verify_message}{cure}")
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or "it broke off"
     return NetworkError(f"TLS handshake with {where}: {reason}")
 
@@ -257,6 +264,8 @@ class Negotiation:
             return SASLError(condition, text)
         if "channel binding" in text.lower():
             text += "; with the option channel_binding=False the client does without it"
+        if condition == "not-authorized" and not text:
+            text = "the address or the password is wrong"
         return AuthenticationError(condition, text, account=self._account)
 
     def _bind_again(self, error: StanzaError) -> list[Event]:

@@ -123,11 +123,15 @@ def read(pair: KeyPair) -> Certificate:
 def warnings(pair: KeyPair) -> list[str]:
     """What is unsafe about how the files are kept, a line each."""
     try:
-        mode = pair.key.stat().st_mode
+        key = pair.key.stat()
     except OSError:
         return []
-    if stat.S_IMODE(mode) & 0o077:
-        return [f"others than its owner may open the private key {pair.key}: chmod 600 it"]
+    if key.st_uid == 0 and key.st_gid != 0:  # root hands it to the server by its group
+        allowed, cure = 0o750, "640"
+    else:
+        allowed, cure = 0o700, "600"
+    if stat.S_IMODE(key.st_mode) & ~allowed:
+        return [f"others than its owner may open the private key {pair.key}: chmod {cure} it"]
     return []
 
 

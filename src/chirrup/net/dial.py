@@ -9,6 +9,7 @@ happy eyeballs (RFC 8305, with priorities and weights as XEP-0495 has them).
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import socket
 from collections.abc import Callable, Coroutine, Sequence
@@ -226,7 +227,7 @@ class _Race:
         except DeadlineError as error:
             self._failures.setdefault(str(error))
         except OSError as error:
-            self._failures.setdefault(f"{where}: {error.strerror or error}")
+            self._failures.setdefault(f"{where}: {os.strerror(error.errno) if error.errno else error}")
         else:
             if self._won is None:
                 self._won = sock, target

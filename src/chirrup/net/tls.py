@@ -84,7 +84,7 @@ class CertificateStore:
         if not hosts:
             raise ValueError("a server has at least one host")
         self._alpn = tuple(alpn)
-        self._authorities = "" if authorities is None else _read_authorities(authorities)
+        self._authorities = "" if authorities is None else read_authorities(authorities)
         self._folder = folder
         self._made: dict[str, _Served] = {}
         self._unrenewed: set[str] = set()
@@ -201,7 +201,7 @@ class CertificateStore:
         ssl_object.context = self._by_host.get(ascii_name(name or ""), self._default).context
 
 
-def _read_authorities(path: Path) -> str:
+def read_authorities(path: Path) -> str:
     """Their certificates in PEM, all of which can be used. Raises ConfigError."""
     try:
         text = path.read_text("ascii")

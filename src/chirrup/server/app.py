@@ -15,14 +15,14 @@ from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
 from chirrup.server.component import Component
-from chirrup.server.config import ComponentConfig, Config, module_settings
+from chirrup.server.config import ComponentConfig, Config, check_modules_folder, module_settings, unread
 from chirrup.server.copies import Copies
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
 from chirrup.server.listen import Listeners
 from chirrup.server.logs import get_logger, reconfigure
 from chirrup.server.module import Module
-from chirrup.server.modules import announced, chosen, drop_lacking, find
+from chirrup.server.modules import announced, chosen, drop_lacking, find, missing
 from chirrup.server.router import Router
 from chirrup.server.secret import load_secret
 from chirrup.store import Store
@@ -82,7 +82,12 @@ class Server:
     async def start(self) -> None:
         """Open the store, start the hosts, listen. ChirrupError where anything is in the way; nothing is left running
         then."""
-        self.config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_modules_folder(self.config)
+        try:
+            self.config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"can't make the folder {self.config.data}: {error.strerror}"
+            raise self.config.error(("data",), problem) from None
         self.store = await Store.open(self.config.store_url, exclusive=True)
         self.store.when_held(self._storage_fails)
         self.secret = load_secret(self.config.data)
@@ -93,6 +98,8 @@ class Server:
                 self._add_component(domain, component)
             for name in self.config.hosts:
                 await self._start_host(name)
+            for line in unread(self.config, {module.name() for host in self.hosts.values() for module in host.modules}):
+                self.log.warning(line)
             await self._listeners.start()
             self._admin = AdminSocket(self.config.admin_socket, self._admin_commands())
             await self._admin.start()
@@ -117,6 +124,8 @@ class Server:
         config = host.config
         kinds: dict[str, type[Module]] = {}
         packages = announced()
+        for error in missing(config.modules_disabled, self.config.modules_folder, packages):
+            raise self.config.error(("hosts", host.name, "modules_disabled"), error.problem)
         for name in chosen(config.modules_enabled, config.modules_disabled):
             try:
                 kind = find(name, self.config.modules_folder, packages)

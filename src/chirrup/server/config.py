@@ -12,7 +12,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -413,6 +413,19 @@ def module_settings(config: Config, host_name: str, module_name: str, settings_c
         if not own:
             tables.reverse()
         raise from_validation(error, settings_class, source, *tables) from None
+
+
+def check_modules_folder(config: Config) -> None:
+    """Raises ConfigError where the folder with modules of one's own isn't there."""
+    folder = config.modules_folder
+    if folder is not None and not folder.is_dir():
+        raise config.error(("modules_folder",), f"there is no folder {folder}")
+
+
+def unread(config: Config, modules: Collection[str]) -> list[str]:
+    """A line for each module that has settings, and isn't among those that run on some host."""
+    named = {*config.modules, *(name for host in config.hosts.values() for name in host.modules)}
+    return [f"[modules.{name}] has settings, and no host has that module" for name in sorted(named.difference(modules))]
 
 
 def _validate(model: type[S], values: Mapping[str, Any], context: Mapping[str, Any]) -> S:

@@ -108,17 +108,30 @@ def _problem(details: ErrorDetails, model: type[BaseModel]) -> str:
     kind, path, given = details["type"], details["loc"], details["input"]
     context: dict[str, Any] = details.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(path[-1]), _known_keys(model, path[:-1]))}"
+        return _unknown_key(path, given, list(_known_keys(model, path[:-1])))
     if kind == "missing":
         return "is missing"
     if kind == "value_error":
         return str(context["error"])
     text = _WANTED.get(kind, details["msg"]).format(**context).replace("'", '"')
+    if kind in ("too_short", "string_too_short") and isinstance(given, str) and context["min_length"] > 1:
+        text = f"should have at least {context['min_length']} characters"
     if kind in ("literal_error", "enum") and isinstance(given, str):
         near = difflib.get_close_matches(given, text.split('"')[1::2], n=1)
         text += f'; did you mean "{near[0]}"?' if near else ""
     secret = any(word in str(part).lower() for part in path for word in _SECRET)
     return text if secret else f"{text} (it is {_echo(given)})"
+
+
+def _unknown_key(path: KeyPath, given: object, known: list[str]) -> str:
+    hint = did_you_mean(str(path[-1]), known)
+    if path[0] in ("hosts", "components") and len(path) == 3 and isinstance(given, dict) and "mean" not in hint:
+        name, inner = f"{path[1]}.{path[2]}", given
+        while len(inner) == 1 and isinstance(next(iter(inner.values())), dict) and not set(inner) & set(known):
+            ((part, inner),) = inner.items()
+            name += f".{part}"
+        return f"unknown key; a domain stands in quotes, as in [{path[0]}.{json.dumps(name, ensure_ascii=False)}]"
+    return f"unknown key; {hint}"
 
 
 def _echo(given: object) -> str:

@@ -17,6 +17,7 @@ from chirrup.net.tls import CertificateStore
 from chirrup.server.c2s import ClientConnection
 from chirrup.server.component import ComponentConnection
 from chirrup.server.rest import Rounds
+from chirrup.server.toml_lines import key_path
 
 if TYPE_CHECKING:
     from chirrup.server.app import Server
@@ -76,7 +77,7 @@ class Listeners:
                 authorities=config.listen.client_authorities,
             )
         except ConfigError as error:
-            raise ConfigError(error.problem, key=error.key, file=config.file) from None
+            raise config.error(key_path(error.key), error.problem) from None
 
     def _client(self, direct_tls: bool, plaintext: bool) -> ClientConnection:
         return ClientConnection(self._server, self, direct_tls=direct_tls, plaintext=plaintext)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final
 
 from chirrup.core.errors import ConfigError
+from chirrup.server.config_errors import did_you_mean
 from chirrup.server.module import Module
 
 ENTRY_POINTS: Final = "chirrup.modules"
@@ -79,8 +80,29 @@ def find(name: str, folder: Path | None, packages: Mapping[str, EntryPoint] | No
     ours = f"chirrup.ext.{name}.server"
     if name.isidentifier() and importlib.util.find_spec("chirrup.ext." + name) and importlib.util.find_spec(ours):
         return _only_module(importlib.import_module(ours), ours)
-    known = ", ".join(sorted({*DEFAULT, *packages}))
-    raise ConfigError(f"there is no module {name!r}; known are {known}", key="modules_enabled")
+    raise ConfigError(_missing(name, known(folder, packages)), key="modules_enabled")
+
+
+def known(folder: Path | None, packages: Iterable[str]) -> set[str]:
+    """The names of all modules that there are: ours, those of the packages, and the files in the folder."""
+    places = importlib.import_module("chirrup.ext").__path__
+    ours = (file.parent.name for place in places for file in Path(place).glob("*/server.py"))
+    files = () if folder is None else (file.stem for file in folder.glob("*.py"))
+    return {*ours, *packages, *files}
+
+
+def missing(names: Iterable[str], folder: Path | None, packages: Iterable[str]) -> Iterator[ConfigError]:
+    """A fault for each name that no module has: what is switched off by a wrong name would go on unnoticed."""
+    names = [name for name in names if name not in DEFAULT]
+    if names:
+        there = known(folder, packages)
+        for name in names:
+            if name not in there:
+                yield ConfigError(_missing(name, there), key="modules_disabled")
+
+
+def _missing(name: str, there: Iterable[str]) -> str:
+    return f"there is no module {name!r}; {did_you_mean(name, there)}"
 
 
 def drop_lacking(kinds: dict[str, type[Module]]) -> Iterator[tuple[str, set[str]]]:

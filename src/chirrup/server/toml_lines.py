@@ -34,6 +34,15 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     return _Walk(text).lines
 
 
+def key_path(key: str) -> KeyPath:
+    """The way that a key of tables takes, as TOML spells it: `hosts."example.org".key`."""
+    path, inner = [], tomllib.loads(f"{key} = 0")
+    while isinstance(inner, dict):
+        ((part, inner),) = inner.items()
+        path.append(part)
+    return tuple(path)
+
+
 class _Walk:
     def __init__(self, text: str) -> None:
         self.text = text

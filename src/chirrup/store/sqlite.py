@@ -52,7 +52,9 @@ class SQLiteDatabase(Database):
         if not folder.is_dir():
             raise StoreError(f"{folder}: no such folder: create it, or name another place for the database")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise StoreError(f"{folder}: no permission to write: make the folder belong to the user of the server")
+            raise StoreError(
+                f"{folder}: no permission to write: run as the folder's owner, or make it belong to the server's user"
+            )
         if self.path.is_dir():
             raise StoreError(f"{self.path} is a folder: name a file in it for the database")
         try:
