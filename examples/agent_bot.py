@@ -1,9 +1,6 @@
 """The skeleton of an agent: a model that calls tools, an allow list, answers that grow, and files that come along.
 
 `model` is where a real one goes; the one here knows two words, so that the example runs without any.
-
-CHIRRUP_JID=agent@localhost CHIRRUP_PASSWORD=… python examples/agent_bot.py
-CHIRRUP_CA=data/certificates/localhost.crt names a certificate that the server has made itself.
 """
 
 from __future__ import annotations
