@@ -6,14 +6,16 @@ import asyncio
 import secrets
 import subprocess
 import threading
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
-from chirrup.core.errors import StoreError, StoreFull, StoreLocked, StoreUnavailable
+from chirrup.core.errors import StoreError, StoreFull, StoreLocked, StoreRefused, StoreUnavailable
 from chirrup.store import Connection, Store
 from chirrup.store.messages import Range
 
@@ -212,6 +214,87 @@ async def test_ids_appear_in_their_own_order_whoever_appends(postgres_url: str, 
     seen += [entry.id for entry in await stores[0].log("offline").read(ALICE, after=seen[-1], limit=99)]
     assert seen == sorted(seen)
     assert len(seen) == 60, "paging by id misses nothing"
+
+
+async def test_what_others_have_locked_is_not_waited_for(
+    postgres_url: str, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wants to log in would wait, too."""
+    monkeypatch.setattr("chirrup.store.postgresql.LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr("chirrup.store.thread.RETRY", 0.05)
+    store = await open_store(postgres_url, exclusive=True)
+    await store.value("a").set(ALICE, "1")
+    with psycopg.connect(postgres_url) as other:
+        other.execute("LOCK TABLE message, single_value IN EXCLUSIVE MODE")
+        row = (ALICE, store.messages.next_id(1.0), "bob@example.org", "", "<message/>", True, False)
+        held = store.messages.add(row, patient=True)
+        with pytest.raises(StoreLocked, match="another program has locked what is needed"):
+            await store.value("a").set(ALICE, "2")
+        assert await store.value("a").get(ALICE) == "1"
+        assert not store.health().healthy
+        assert not held.done()
+        other.rollback()
+        await held
+        other.execute("LOCK TABLE single_value")
+        with pytest.raises(StoreLocked):
+            await store.value("a").get(ALICE)
+    await store.value("a").set(ALICE, "3")
+    assert await store.value("a").get(ALICE) == "3"
+    assert store.health().healthy
+
+
+async def test_settings_that_would_break_the_promise(postgres_url: str, postgres: Any, open_store: Opener) -> None:
+    """Whatever the database has as its default, what is committed is on the disk, and nothing cuts a write short."""
+    database = postgres_url.partition("@/")[2].partition("?")[0]
+    wanted = {
+        "synchronous_commit": "off",
+        "default_transaction_isolation": "serializable",
+        "statement_timeout": "1ms",
+        "lock_timeout": "1ms",
+    }
+    for name, value in wanted.items():
+        postgres.sql(f"ALTER DATABASE {database} SET {name} = '{value}'")
+    store = await open_store(postgres_url, exclusive=True)
+
+    def settings(connection: Connection) -> list[str]:
+        connection.execute(text("SELECT pg_sleep(0.01)"))
+        names = ("synchronous_commit", "transaction_isolation", "statement_timeout", "lock_timeout")
+        return [str(connection.execute(text(f"SHOW {name}")).scalar()) for name in names]
+
+    assert await store.submit(settings) == ["on", "read committed", "0", "5s"]
+    assert await store.read(settings) == ["off", "repeatable read", "30s", "5s"]  # nothing is committed there
+
+
+async def test_a_query_that_takes_too_long_ends(
+    postgres_url: str, open_store: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chirrup.store.postgresql.QUERY_PATIENCE", 0.05)
+    store = await open_store(postgres_url)
+    with pytest.raises(StoreError, match="canceling statement due to statement timeout: is it too slow"):
+        await store.read(lambda connection: connection.execute(text("SELECT pg_sleep(60)")))
+    assert await store.value("a").get(ALICE) is None
+
+
+async def test_a_key_that_is_too_long_for_an_index(store_on_postgres: Store) -> None:
+    """Only that is refused, and what it says is nobody's business but its owner's."""
+    store = store_on_postgres
+    key = secrets.token_hex(3000)
+    group = [store.map("a").set(ALICE, "1", "x"), store.map("a").set(ALICE, key, "y"), store.value("b").set(ALICE, "z")]
+    await store.settled()
+    refused = group[1].exception()
+    assert isinstance(refused, StoreRefused)
+    assert "index row size" in str(refused)
+    assert key not in "".join(traceback.format_exception(refused))
+    assert await store.map("a").all(ALICE) == {"1": "x"}
+    assert await store.value("b").get(ALICE) == "z"
+    assert store.health().healthy
+
+
+async def test_addresses_of_messages_always_fit(store_on_postgres: Store) -> None:
+    owner, peer = (f"{secrets.token_hex(512)[1:]}@{secrets.token_hex(126)}" for _ in range(2))
+    messages = store_on_postgres.messages
+    await messages.add((owner, messages.next_id(1.0), peer, secrets.token_hex(512)[1:], "<message/>", True, True))
+    assert len(await messages.page(owner, Range(peer=peer), limit=9)) == 1
 
 
 @pytest.fixture

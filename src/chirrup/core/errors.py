@@ -20,6 +20,7 @@
         ├── StoreLocked         another process holds it
         ├── StoreDamaged        the file is not, or is no longer, a database
         ├── StoreFull           no room on the device
+        ├── StoreRefused        one value is more than the database can take
         └── StoreUnavailable    the database server can't be reached
 
 `StreamError`, `StanzaError` and `SASLError` travel: they are raised for what a peer did wrong and then sent,
@@ -263,6 +264,10 @@ class StoreDamaged(StoreError):  # noqa: N818
 
 class StoreFull(StoreError):  # noqa: N818
     """The device has no room left."""
+
+
+class StoreRefused(StoreError):  # noqa: N818
+    """The database can't take such a value, and never will: a key that is too long. All else is stored."""
 
 
 class StoreUnavailable(StoreError):  # noqa: N818

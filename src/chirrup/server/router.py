@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
-from chirrup.core.errors import StanzaError, StoreError
+from chirrup.core.errors import StanzaError, StoreError, StoreRefused
 from chirrup.core.jid import JID
 from chirrup.core.stanza import error_reply, may_bounce
 from chirrup.core.xml import Element
@@ -60,6 +60,8 @@ def reason_of(error: Exception, log: Logger) -> StanzaError:
     match error:
         case StanzaError():
             return error
+        case StoreRefused():
+            return StanzaError("not-acceptable", "a name or address in it is too long to be stored")
         case StoreError():
             log.info("storage failed", reason=str(error))  # the store has told once
             return StanzaError("internal-server-error", "storage failed", type="wait")

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from chirrup.core.errors import StoreError
+from chirrup.core.errors import StoreError, StoreRefused
 
 READERS: Final = 4
 """How many reads run at once."""
@@ -49,6 +49,10 @@ class Database(ABC):
     @abstractmethod
     def fault(self, error: BaseException) -> StoreError | None:
         """The StoreError for an error of the database's surroundings (locked, full, damaged, gone), else None."""
+
+    def refusal(self, error: BaseException) -> StoreRefused | None:
+        """The StoreRefused for an error of what was to be stored, which the database can't take, else None."""
+        return None
 
     @abstractmethod
     def is_passing(self, error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from chirrup.core.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreUnavailable
+from chirrup.core.errors import StoreDamaged, StoreError, StoreFull, StoreLocked, StoreRefused, StoreUnavailable
 from chirrup.store.database import READERS, Database
 
 LOCK: Final = 0x43686972727570
@@ -33,6 +33,11 @@ CONNECTING: Final = {
 }
 """Connection parameters, in seconds and milliseconds, where the URL says nothing else."""
 
+LOCK_PATIENCE: Final = 5
+"""Seconds that a statement waits for what another program has locked: everything else waits behind it."""
+QUERY_PATIENCE: Final = 30
+"""Seconds that a query may take: there are only so many at once, and log-ins need them too."""
+
 COLLISIONS: Final = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL undid the transaction
 
 
@@ -46,7 +51,14 @@ class PostgreSQLDatabase(Database):
         self._exclusive = exclusive
         parameters = {key: value for key, value in CONNECTING.items() if key not in url.query}
         self.writer = create_engine(
-            self._url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=parameters
+            self._url,
+            poolclass=QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            connect_args=parameters,
+            hide_parameters=True,
+            # Whatever this database's default: a commit can't be undone by what others do meanwhile.
+            execution_options={"isolation_level": "READ COMMITTED"},
         )
         self.reader = create_engine(
             self._url,
@@ -54,9 +66,11 @@ class PostgreSQLDatabase(Database):
             pool_size=READERS,
             max_overflow=0,
             connect_args=parameters,
+            hide_parameters=True,
             execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
         )
         event.listen(self.writer, "connect", self._prepare_writer)
+        event.listen(self.reader, "connect", _prepare_reader)
 
     def prepare(self) -> None:
         with self.writer.connect() as connection:
@@ -71,7 +85,12 @@ class PostgreSQLDatabase(Database):
     def upgrading(self) -> Iterator[Connection]:
         with self.writer.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            try:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+            except DBAPIError as error:
+                if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                    raise StoreLocked(f"{self.name}: a server runs on it, or a command works on its schema") from error
+                raise
             yield connection
 
     def probe(self) -> None:
@@ -87,7 +106,9 @@ class PostgreSQLDatabase(Database):
             case "53", "53100":
                 return StoreFull(f"{self.name}: no room left on its disk: free some, and storing goes on by itself")
             case _, "55P03":
-                return StoreLocked(f"{self.name}: a server or command is working on its schema: {reason}")
+                return StoreLocked(f"{self.name}: another program has locked what is needed: {reason}")
+            case _, "57014":
+                return StoreError(f"{self.name}: {reason}: is it too slow, or is there too much to do?")
             case "40", _:
                 return StoreLocked(f"{self.name}: other writers keep getting in the way: {reason}")
             case _, "XX001" | "XX002":
@@ -100,6 +121,12 @@ class PostgreSQLDatabase(Database):
                 return self._unavailable(reason)
         if self._lost(error) or (isinstance(original, psycopg.OperationalError) and not state):
             return self._unavailable(reason)
+        return None
+
+    def refusal(self, error: BaseException) -> StoreRefused | None:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(original, psycopg.errors.ProgramLimitExceeded):  # keys have at most 2,704 octets in an index
+            return StoreRefused(f"{self.name}: {_reason(original)}")
         return None
 
     def is_passing(self, error: BaseException) -> bool:
@@ -127,6 +154,8 @@ class PostgreSQLDatabase(Database):
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
             )
+            cursor.execute(f"SET lock_timeout = '{LOCK_PATIENCE}s'")
+            cursor.execute("SET statement_timeout = 0")  # what is long is a migration
             if self._exclusive:
                 # The lock goes with the connection; so the server must notice soon when we are gone.
                 for parameter, value in ("idle", 15), ("interval", 5), ("count", 3):
@@ -141,6 +170,13 @@ class PostgreSQLDatabase(Database):
                         "stop that one, or give this one a database of its own"
                     ) from error
         connection.commit()
+
+
+def _prepare_reader(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{LOCK_PATIENCE}s'")
+        cursor.execute(f"SET statement_timeout = '{QUERY_PATIENCE}s'")
+    connection.commit()
 
 
 def _query_host(url: URL) -> str:

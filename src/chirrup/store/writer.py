@@ -154,7 +154,7 @@ class Writer:
             if self._database.fault(error) is not None:
                 raise
             if apart:
-                return Failed(error)
+                return Failed(self._database.refusal(error) or error)
             raise _OneRaised from error
 
     def _fault(self, error: BaseException | None) -> Fault:
