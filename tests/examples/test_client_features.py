@@ -9,8 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from chirrup import Message
+from chirrup import JID, Message
+from chirrup.ext.blocking.client import Blocking
 from chirrup.ext.chat.client import Chats
+from chirrup.ext.client_state.client import ClientState
 from chirrup.testing import serve
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "client-features.md"
@@ -67,3 +69,24 @@ async def test_joining(page: dict[str, ModuleType]) -> None:
         options = {"host": "127.0.0.1", "port": server.port(), "verify": False}
         await page["join"].join("", **options)
         assert await server.server.store.accounts.exists("localhost", "mercutio")
+
+
+async def test_a_phone_in_a_pocket(page: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]) -> None:
+    async with (
+        serve() as server,
+        await server.sdk("juliet/phone") as phone,
+        await server.sdk("juliet/laptop") as laptop,
+        asyncio.timeout(20),
+    ):
+        await page["pocket"].pocket(phone, "push.example.org")
+        assert list(phone.need(Blocking)) == [JID("tybalt@localhost")]
+        assert not phone.need(ClientState).is_active
+        copies = phone.messages()
+        await laptop.send(Message("romeo@localhost", "Good night."))
+        assert (await anext(copies)).body == "Good night."
+        assert capsys.readouterr().out == "me Good night. (a copy)\n"
+
+
+async def test_inviting(page: dict[str, ModuleType]) -> None:
+    async with serve() as server, await server.sdk("alice") as alice, asyncio.timeout(20):
+        assert (await page["invite"].invite(alice)).startswith("xmpp:alice@localhost?roster;preauth=")
