@@ -91,6 +91,27 @@ async def test_a_guest_asks_for_a_resource(chirrup_server):
         await guests[0].settle()
 
 
+async def test_a_guest_is_told_its_name_before_it_has_a_resource(chirrup_server):
+    """XEP-0388 §2.6.1: the identity is never left out, and it is the one that the resource is then bound to."""
+    async with chirrup_server(GUESTS) as server:
+        client = await server.raw(direct_tls=True)
+        client.send(
+            "<stream:stream to='guests.example' version='1.0' xmlns='jabber:client'"
+            " xmlns:stream='http://etherx.jabber.org/streams'>"
+        )
+        await client.receive()
+        client.send(
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='ANONYMOUS'><initial-response>=</initial-response>"
+            "</authenticate>"
+        )
+        name = (await client.receive()).child_text("authorization-identifier", "urn:xmpp:sasl:2")
+        assert name.endswith("@guests.example")
+        await client.receive()
+        client.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+        bound = (await client.receive()).first
+        assert bound.child_text("jid", "urn:ietf:params:xml:ns:xmpp-bind").startswith(f"{name}/")
+
+
 async def test_an_account_is_no_use_there(chirrup_server):
     async with chirrup_server(GUESTS) as server:
         await server.add_account("alice@localhost")

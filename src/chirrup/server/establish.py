@@ -76,7 +76,8 @@ class Establishing:
             answer = former
         inline = () if answer is None else (answer,)
         if request.bind is None:
-            return Established(Granted(inline=inline, token=token))
+            guest = self._account if request.identity.account is None else None
+            return Established(Granted(inline=inline, token=token, guest=guest))
         held = Held(self._connection)
         session = await self._bind(request.bind, held)
         if not self._connection.over:

@@ -121,7 +121,7 @@ class Identity:
     username: str
     """The authentication identity; "" for one that has no name yet (ANONYMOUS)."""
     account: JID | None
-    """The bare JID that the stream acts for; None until an anonymous user is given one at binding."""
+    """The bare JID that the stream acts for; None until an anonymous user is given one, with a resource or before."""
     mechanism: str
 
 

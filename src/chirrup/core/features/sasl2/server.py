@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from chirrup.core import sasl
@@ -82,6 +82,8 @@ class Granted:
     """What the features that were switched on while binding have to say; None where nothing was bound."""
     inline: tuple[Element, ...] = ()
     token: Token | None = None
+    guest: JID | None = None
+    """The bare JID of an anonymous user who has no resource yet, to whom it is told at once."""
 
 
 @dataclass(slots=True)
@@ -273,6 +275,8 @@ class ServerSASL2(ServerFeature):
         identity = self._identity
         if not isinstance(answer, Granted) or identity is None:
             raise LocalProtocolError("a request for a session is answered by Granted or a SASLError")
+        if answer.guest is not None:
+            identity = replace(identity, account=answer.guest)
         self._exchange.say(Said.SUCCESS)
         stream.write(_success(identity, answer, self._data))
         stream.identity = identity
