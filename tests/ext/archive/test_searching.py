@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chirrup.core.stanza import result
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.archive import FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Query
@@ -94,7 +95,11 @@ async def test_what_a_search_has_found_is_delivered_all_the_same(query: Ask) -> 
         await romeo.settle()
         assert (await query(juliet, **{FULL_TEXT_FIELD: "needle"})).texts == ["needle"]
         assert await server.server.store.messages.count_waiting("juliet@localhost") == 1
+        assert not [stanza for stanza in juliet.received if stanza.get("type") == "get"]
         assert (await query(juliet)).texts == ["needle"]
+        (question,) = [stanza for stanza in juliet.received if stanza.get("type") == "get"]
+        juliet.send(result(question))
+        await juliet.settle()
         assert await server.server.store.messages.count_waiting("juliet@localhost") == 0
 
 

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from chirrup.core.stanza import result
 from chirrup.core.xml import CLIENT
 from chirrup.ext.archive import NS as ARCHIVE
 from chirrup.ext.stanza_ids.rules import stanza_id_by
-from chirrup.testing import TestClient, TestServer, serve
+from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 SM = "urn:xmpp:sm:3"
 QUERY = f"<iq type='set' id='query'><query xmlns='{ARCHIVE}'/></iq>"
@@ -46,6 +48,24 @@ def texts(client: TestClient) -> list[str]:
     return found
 
 
+async def answer(client: TestClient) -> None:
+    """Answer what the server has asked by now, and so confirm what came before."""
+    await client.settle()
+    for stanza in list(client.received):
+        if stanza.name == "iq" and stanza.get("type") == "get":
+            client.received.remove(stanza)
+            client.send(result(stanza))
+    await client.settle()
+
+
+async def until_texts(client: TestClient, *words: str) -> None:
+    """Wait until just these have come."""
+    async with asyncio.timeout(10):
+        while len([stanza for stanza in client.received if stanza.name == "message"]) < len(words):
+            await client.settle()
+    assert [stanza.child_text("body") for stanza in client.received if stanza.name == "message"] == [*words]
+
+
 async def kept(server: TestServer) -> int:
     return await server.server.store.messages.count_waiting("juliet@localhost")
 
@@ -63,6 +83,8 @@ async def test_what_was_fetched_before_presence_is_not_handed_over() -> None:
         juliet = await server.client("juliet@localhost/balcony")
         juliet.send(QUERY)
         await juliet.settle()
+        assert await kept(server) == 2, "it may not have come"
+        await answer(juliet)
         assert texts(juliet) == ["[one]", "[two]"]
         assert await kept(server) == 0
         say(romeo, "three")
@@ -85,7 +107,7 @@ async def test_what_is_fetched_together_with_presence_is_not_handed_over() -> No
         await juliet.settle()
         say(romeo, "live")
         await romeo.settle()
-        await juliet.settle()
+        await answer(juliet)
         assert texts(juliet) == ["[one]", "[two]", "live"]
         assert await kept(server) == 0
 
@@ -96,15 +118,78 @@ async def test_part_of_it_fetched_the_rest_handed_over() -> None:
         await romeo_writes(server, "one", "two", "three")
         juliet = await server.client("juliet@localhost/balcony")
         juliet.send(f"<iq type='set' id='q'><query xmlns='{ARCHIVE}'>{page}</query></iq>")
-        await juliet.settle()
+        await answer(juliet)
         assert texts(juliet) == ["[one]"]
+        assert await kept(server) == 2
         juliet.send("<presence/>")
-        await until(server, 2)
         found = []
         while len(found) < 2:
             if (stanza := await juliet.receive()).name == "message":
                 found.append((stanza.child_text("body"), bool(stanza_id_by(stanza, juliet.jid.bare))))
         assert found == [("two", True), ("three", True)]
+
+
+@pytest.mark.parametrize("managed", [True, False])
+@pytest.mark.parametrize("available", [True, False])
+async def test_what_was_fetched_and_may_not_have_come_is_for_the_next_client(managed: bool, available: bool) -> None:
+    async with serve() as server:
+        await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        if managed:
+            juliet.send(f"<enable xmlns='{SM}' resume='1'/>")
+        juliet.send(("<presence/>" if available else "") + QUERY)
+        await juliet.settle()
+        assert texts(juliet) == ["[one]", "[two]"]
+        nurse = await server.client("juliet@localhost/chamber", presence=True)
+        assert texts(nurse) == [], "it isn't known yet"
+        await juliet.close()
+        await until_texts(nurse, "one", "two")
+        await answer(nurse)
+        await until(server, 0)
+
+
+async def test_an_acknowledgement_confirms_what_was_fetched() -> None:
+    async with serve() as server:
+        await romeo_writes(server, "one", "two")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/>{QUERY}")
+        await juliet.settle()
+        assert await kept(server) == 2
+        count = sum(stanza.ns == CLIENT for stanza in juliet.received)
+        juliet.send(f"<a xmlns='{SM}' h='{count}'/><presence/>")
+        await until(server, 0)
+        await juliet.settle()
+        assert texts(juliet) == ["[one]", "[two]"]
+
+
+async def test_who_never_says_what_has_come_gets_no_more_of_it() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        await romeo_writes(server, "one")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<presence/>{QUERY}")
+        await juliet.settle()
+        nurse = await server.client("juliet@localhost/chamber", presence=True)
+        clock.advance(120)
+        await until_texts(nurse, "one")
+        await juliet.settle()
+        assert texts(juliet) == ["[one]"]
+
+
+async def test_what_was_handed_over_and_not_confirmed_is_fetched_instead() -> None:
+    async with serve() as server:
+        await romeo_writes(server, "one", "two")
+        first = await server.client("juliet@localhost/balcony")
+        first.send("<presence/>")
+        while (await first.receive()).get("type") != "get":
+            pass
+        first.drop()
+        juliet = await server.client("juliet@localhost/chamber")
+        juliet.send(f"{QUERY}<presence/>")
+        await answer(juliet)
+        await until(server, 0)
+        await juliet.settle()
+        assert texts(juliet) == ["[one]", "[two]"]
 
 
 async def test_without_the_archive_they_have_no_ids() -> None:

@@ -165,9 +165,10 @@ class Archive(Module):
             return await self._search(session, payload, asked)
         with querying(session):
             found = await self._find(session, payload, asked)
+            end = self._give(session, payload, asked, found)
             if self._offline is not None:
                 self._offline.fetched(session, [message.id for message in found.messages if message.waiting])
-        return self._give(session, payload, asked, found)
+        return end
 
     async def _search(
         self, session: Session, query: Query, asked: Asked, indexing: Awaitable[None] | None = None

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Question:
-    """What a client was asked after messages: its answer says that it has them."""
+class Given:
+    """Messages that a client was given, and whether it has them."""
 
     ids: list[int]
-    """The messages."""
-    answered: asyncio.Future[Element | None]
-    """Done when it has them. An error is an answer, too."""
+    arrived: asyncio.Future[Element | None]
+    """Done when it has them: it has acknowledged them, or answered a question that came after them. An error is an
+    answer, too. Cancelled if it takes too long."""
 
     @property
     def confirmed(self) -> bool:
-        return self.answered.done() and not self.answered.cancelled()
+        if not self.arrived.done() or self.arrived.cancelled():
+            return False
+        self.arrived.exception()  # somebody has seen it
+        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -39,12 +42,18 @@ class Kept:
     unsent: int = 0
     """How many of them it hasn't been sent yet."""
     task: asyncio.Task[None] | None = None
-    question: Question | None = None
-    """What the receiver hasn't answered yet, or has just now."""
+    given: Given | None = None
+    """What the receiver hasn't confirmed yet, or has just now."""
     handed: set[int] = field(default_factory=set)
     """The ids of those that the receiver, or the last one there was, was given and hasn't confirmed."""
     fetched: set[int] = field(default_factory=set)
-    """The ids of those that were fetched from the archive while they were being handed over."""
+    """The ids of those that are fetched from the archive and so aren't handed over by who does that now."""
+    pages: dict[Session, list[Given]] = field(default_factory=dict)
+    """What sessions have fetched from the archive and not confirmed yet."""
+
+    def in_pages(self) -> set[int]:
+        """The ids of what was fetched and not confirmed."""
+        return {number for pages in self.pages.values() for page in pages for number in page.ids}
 
 
 class Unconfirmed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
-from chirrup.ext.offline.handing_over import Kept, Question, Unconfirmed, no_query
+from chirrup.ext.offline.handing_over import Given, Kept, Unconfirmed, no_query
 from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, id_at, sender_of
 from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.server import hooks
@@ -141,21 +142,32 @@ class Offline(Module):
 
     @hooks.session_closed(after=["presence"])
     def left(self, session: Session) -> None:
-        kept = session.account.get(Kept)
-        if kept.receiver is session and kept.task is not None:
-            self._settle(session.account)  # it may have answered with its last words
+        """What it hasn't confirmed is for others; it may have done so with its last words."""
+        account = session.account
+        kept = account.get(Kept)
+        pages = kept.pages.pop(session, [])
+        for page in pages:
+            if page.confirmed:
+                self._forget(account, page.ids)
+            page.arrived.cancel()
+        receiving = kept.receiver is session and kept.task is not None
+        if receiving and kept.task is not None:
+            self._settle(account)
             kept.task.cancel()
             kept.receiver = kept.task = None
-            self._offer(session.account, *session.account.most_available)
+        if pages or receiving:
+            self._offer(account, *account.most_available)
 
     def _offer(self, account: Account, *sessions: Session) -> None:
-        """Give what is kept to the first of these sessions that may have it, unless another is getting it."""
+        """Give what is kept to the first of these sessions that may have it, unless another is getting it, or has
+        fetched it."""
         kept = account.get(Kept)
-        if not kept.count or kept.receiver is not None:
+        count = kept.count - len(kept.in_pages())
+        if count <= 0 or kept.receiver is not None:
             return
         for session in sessions:
             if Unconfirmed not in session.data:
-                kept.receiver, kept.unsent = session, kept.count
+                kept.receiver, kept.unsent = session, count
                 kept.task = self.host.server.spawn(self._hand_over(kept, session))
                 return
 
@@ -179,7 +191,7 @@ class Offline(Module):
         ids = list[int]()  # those which the client hasn't confirmed
         last = size = 0
         kept.handed.clear()
-        kept.fetched.clear()
+        kept.fetched = kept.in_pages()
         while waiting := kept.unsent:
             await no_query(session)
             page = await self._messages.waiting(account.jid.text, limit=_PAGE, after=last)
@@ -212,49 +224,73 @@ class Offline(Module):
         return not ids or await self._confirms(session, ids)
 
     async def _confirms(self, session: Session, ids: list[int]) -> bool:
-        """Wait until the client has what it was sent, and forget that then. It acknowledges by stream management, or
-        by answering a question."""
-        kept = session.account.get(Kept)
-        answered: asyncio.Future[Element | None] = asyncio.get_running_loop().create_future()
-        kept.question = Question(ids, answered)
-        if session.when_acknowledged(lambda: None if answered.done() else answered.set_result(None)):
-            await asyncio.wait([answered])
-            return self._settle(session.account)
-        # Any question would do. This one every client knows; go-sendxmpp 0.5.6 falls over a ping's payload.
-        answer = self.host.iq.ask(session.jid, Info().to_element(), sender=session.account.jid)
-        kept.question.answered = answer  # type: ignore[assignment]
-        timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
+        """Wait until the client has what it was sent, and forget that then."""
+        arrived = self._arrival(session)
+        session.account.get(Kept).given = Given(ids, arrived)
         try:
-            await asyncio.wait([answer])
+            await asyncio.wait([arrived])
             return self._settle(session.account)
         finally:
-            timer.cancel()
-            answer.cancel()
+            arrived.cancel()
+
+    def _arrival(self, session: Session) -> asyncio.Future[Any]:
+        """Done when the client has what it was sent by now: it acknowledges by stream management, or by answering a
+        question. Cancelled if that takes too long."""
+        if session.management is not None:
+            arrived: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            session.when_acknowledged(lambda: None if arrived.done() else arrived.set_result(None))
+            return arrived
+        # Any question would do. This one every client knows; go-sendxmpp 0.5.6 falls over a ping's payload.
+        answer = self.host.iq.ask(session.jid, Info().to_element(), sender=session.account.jid)
+        timer = self.host.clock.call_later(self.settings.confirmation_timeout, answer.cancel)
+        answer.add_done_callback(lambda _: timer.cancel())
+        return answer
 
     def _settle(self, account: Account) -> bool:
         """Forget what the client has confirmed; whether it has."""
         kept = account.get(Kept)
-        question, kept.question = kept.question, None
-        if question is None or not question.confirmed:
+        given, kept.given = kept.given, None
+        if given is None or not given.confirmed:
             return False
-        question.answered.exception()  # an error answers it as well as a result
-        kept.handed.difference_update(question.ids)
-        self._forget(account, question.ids)
+        self._forget(account, given.ids)
         return True
 
     def fetched(self, session: Session, ids: list[int]) -> None:
-        """A client has fetched these waiting messages from the archive; those that it wasn't handed over yet needn't
-        be any more (XEP-0313 §6.1.1). What another client is being handed over it gets all the same: some of that came
-        when it was there already, and stands behind what is older."""
+        """A client was just sent these waiting messages out of the archive; those that it wasn't handed over yet
+        needn't be any more (XEP-0313 §6.1.1), and are forgotten once it has them. What another client is being handed
+        over it gets all the same: some of that came when it was there already, and stands behind what is older."""
         kept = session.account.get(Kept)
         if kept.receiver not in (None, session):
             return
-        new = [number for number in ids if number not in kept.handed and number not in kept.fetched]
-        if new:
-            if kept.receiver is session:
-                kept.fetched.update(new)
+        known = kept.in_pages()
+        if kept.receiver is session:
+            known |= kept.handed | kept.fetched
+        new = [number for number in ids if number not in known]
+        if not new:
+            return
+        if kept.receiver is session:
+            kept.fetched.update(new)
             kept.unsent = max(0, kept.unsent - len(new))
-            self._forget(session.account, new)
+        page = Given(new, self._arrival(session))
+        kept.pages.setdefault(session, []).append(page)
+        page.arrived.add_done_callback(partial(self._has_page, session, page))
+
+    def _has_page(self, session: Session, page: Given, arrived: asyncio.Future[Any]) -> None:
+        """A client has what it has fetched, or hasn't said so in time."""
+        account = session.account
+        kept = account.get(Kept)
+        confirmed = page.confirmed
+        pages = kept.pages.get(session, [])
+        if page not in pages:
+            return  # the session is over, and that was seen to
+        pages.remove(page)
+        if not pages:
+            del kept.pages[session]
+        if confirmed:
+            self._forget(account, page.ids)
+        else:
+            session.data[Unconfirmed] = Unconfirmed()
+            self._offer(account, *account.most_available)
 
     def left_to_archive(self, session: Session, ids: list[int]) -> None:
         """A client that has come finds these in the archive: they needn't be handed over (XEP-0386 §3.2), unless
@@ -262,11 +298,11 @@ class Offline(Module):
         account = session.account
         kept = account.get(Kept)
         if ids and kept.receiver is None and account.sessions.get(session.jid.resource) is session:
-            kept.handed.difference_update(ids)
             self._forget(account, ids)
 
     def _forget(self, account: Account, ids: list[int]) -> None:
         kept = account.get(Kept)
+        kept.handed.difference_update(ids)
         taken = min(kept.count, len(ids))
         kept.count -= taken
 
