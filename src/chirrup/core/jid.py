@@ -19,10 +19,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from functools import cache, total_ordering
+from functools import total_ordering
 from itertools import islice
 from typing import ClassVar, Final, Never, final
 
+from chirrup.core import precis
 from chirrup.core.errors import AddressError
 
 XEPS: Final = ((106, "1.1.1", "in the library; the server passes on what clients have escaped"),)
@@ -41,6 +42,9 @@ CACHED_TEXT_LENGTH: Final = 256
 
 _MAX_RAW_LENGTH: Final = 2 * MAX_PART_OCTETS
 """Preparation joins at most three characters to one of two octets, so a longer text can't become a valid part."""
+
+_MAX_LABEL: Final = 63
+"""Octets of a label in the DNS (RFC 1034 §3.1), which are no fewer than its characters."""
 
 _ECHOED: Final = 60
 
@@ -222,10 +226,14 @@ def _prepare_domain(text: str) -> str:
         raise _fault("domainpart", text, "is too long")
     if name.startswith("["):
         return _prepare_ip_literal(name)
-    labels = [_prepare_label(label) for label in name.split(".")]
-    if sum(len(in_dns) + 1 for _, in_dns in labels) - 1 > MAX_HOST_NAME_OCTETS:
-        raise _fault("domainpart", text, f"is longer than the {MAX_HOST_NAME_OCTETS} octets of a host name")
-    return ".".join(label for label, _ in labels)
+    labels, octets = [], -1
+    for raw in name.split("."):
+        label, in_dns = _prepare_label(raw)
+        labels.append(label)
+        octets += len(in_dns) + 1
+        if octets > MAX_HOST_NAME_OCTETS:
+            raise _fault("domainpart", text, f"is longer than the {MAX_HOST_NAME_OCTETS} octets of a host name")
+    return ".".join(labels)
 
 
 def _prepare_label(label: str) -> tuple[str, str]:
@@ -247,18 +255,29 @@ def _convert_label(label: str) -> tuple[str, str]:
     label = unicodedata.normalize("NFC", label)
     if not label.isascii():
         try:
-            return label, idna.alabel(label).decode()
+            return label, _a_label(label)
         except (ValueError, LookupError):
             label = unicodedata.normalize("NFC", "".join(map(_fold, label)))
     label = label.lower() if label.isascii() else label
     if _LDH_LABEL.fullmatch(label):
         return label, label
     if label.startswith("xn--"):
+        if len(label) > _MAX_LABEL:
+            raise ValueError("a label is too long")
         u_label = idna.ulabel(label)
-        if u_label.isascii() or idna.alabel(u_label).decode() != label:
+        if u_label.isascii() or _a_label(u_label) != label:
             raise ValueError("not the A-label of its U-label")
         return u_label, label
-    return label, idna.alabel(label).decode()
+    return label, _a_label(label)
+
+
+def _a_label(label: str) -> str:
+    """Its length is looked at first: checking takes time that grows with the square of it."""
+    import idna
+
+    if len(label) > _MAX_LABEL:
+        raise ValueError("a label is too long")
+    return idna.alabel(label).decode()
 
 
 def _fold(character: str) -> str:
@@ -286,13 +305,6 @@ def _prepare_ip_literal(text: str) -> str:
     return f"[{canonical}{match[2] or ''}]"
 
 
-@cache
-def _profile(name: str) -> Callable[[str], str]:
-    from precis_i18n import get_profile
-
-    return get_profile(name).enforce
-
-
 def _enforce(profile: str, part: str, text: str) -> str:
     """Apply a PRECIS profile and the limits of length, or raise `AddressError`."""
     if not text:
@@ -300,7 +312,7 @@ def _enforce(profile: str, part: str, text: str) -> str:
     if len(text) > _MAX_RAW_LENGTH:
         raise _fault(part, text, f"is longer than {MAX_PART_OCTETS} octets")
     try:
-        prepared = _profile(profile)(text)
+        prepared = precis.prepare(profile, text)
     except (ValueError, LookupError) as error:
         raise _fault(part, text, _why_refused(error)) from error
     if len(prepared.encode()) > MAX_PART_OCTETS:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import field
-from functools import cache
-from typing import Final, Protocol
+from typing import Final
 
+from chirrup.core import precis
 from chirrup.core.record import record
 
 HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
@@ -19,10 +19,6 @@ HASHES: Final = {"SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
 
 SALT_OCTETS: Final = 16
 """How long the salt of a decoy is. Decoys stand out unless real salts are as long, and each algorithm has its own."""
-
-
-class _Profile(Protocol):
-    def enforce(self, value: str) -> str: ...
 
 
 @record
@@ -98,20 +94,13 @@ def prepare_password(password: str) -> str:
     if password.isascii() and password.isprintable() and password:
         return password
     try:
-        prepared = _opaque_string().enforce(password)
+        prepared = precis.prepare("OpaqueString", password)
     except (ValueError, LookupError):
         # Not chained: the library's error has the password in it, and tracebacks are logged.
         prepared = ""
     if not prepared:
         raise ValueError("a password must not be empty, nor have control or unassigned characters in it (RFC 8265)")
     return prepared
-
-
-@cache
-def _opaque_string() -> _Profile:
-    from precis_i18n import get_profile
-
-    return get_profile("OpaqueString")
 
 
 def salt_password(algorithm: str, prepared: str, salt: bytes, iterations: int) -> bytes:
