@@ -356,3 +356,12 @@ async def test_what_is_too_old_in_many_archives_goes_at_once(store: Store) -> No
     assert await store.messages.expire_of(owners, last + 1, limit=20) == 10
     for owner in owners:
         assert values(await store.messages.page(owner, Range(), limit=10)) == ["new"]
+
+
+async def test_no_more_is_read_than_so_many_octets(store: Store) -> None:
+    ids = [await add(store, "x" * 1000) for _ in range(10)]
+    for newest, wanted in ((False, ids[:4]), (True, ids[-4:])):
+        found = await store.messages.page(ALICE, Range(), limit=10, newest=newest, octets=3500)
+        assert [message.id for message in found] == wanted
+    assert len(await store.messages.page(ALICE, Range(), limit=10, octets=1)) == 2  # one, and that there are more
+    assert len(await store.messages.page(ALICE, Range(), limit=3, octets=3500)) == 3

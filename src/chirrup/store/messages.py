@@ -119,11 +119,13 @@ class MessageRows:
         query = f"SELECT id FROM {self._table(_WAITING)} WHERE owner = :owner AND waiting AND archived ORDER BY id"
         return list(self._connection.execute(_statement(query), {"owner": owner}).scalars())
 
-    def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> list[Message]:
+    def page(
+        self, owner: str, which: Range, *, limit: int, newest: bool = False, octets: int | None = None
+    ) -> list[Message]:
         where, values = self._where(owner, which)
         index = "" if which.peer is None else _BY_PEER
         order = "ORDER BY id DESC" if newest else "ORDER BY id"
-        found = self._messages(f"{where} {order} LIMIT :limit", index, {**values, "limit": limit})
+        found = self._messages(f"{where} {order} LIMIT :limit", index, {**values, "limit": limit}, octets)
         if newest:
             found.reverse()
         return found
@@ -259,9 +261,20 @@ class MessageRows:
             values.update(wanted)
         return " AND ".join(where), {"owner": owner, "archived": True, **values}
 
-    def _messages(self, where: str, index: str, values: dict[str, Any]) -> list[Message]:
-        query = f"SELECT {_FIELDS} FROM {self._table(index)} WHERE {where}"
-        return [Message(*row) for row in self._connection.execute(_statement(query), values)]
+    def _messages(self, where: str, index: str, values: dict[str, Any], octets: int | None = None) -> list[Message]:
+        statement = _statement(f"SELECT {_FIELDS} FROM {self._table(index)} WHERE {where}")
+        if octets is None:
+            return [Message(*row) for row in self._connection.execute(statement, values)]
+        found: list[Message] = []
+        if values["limit"] >= CHUNK:  # PostgreSQL sends all at once without, and takes more ways there and back with it
+            statement = statement.execution_options(stream_results=True)
+        with self._connection.execute(statement, values) as rows:
+            for row in rows:
+                found.append(Message(*row))
+                octets -= len(row.value)
+                if octets < 0 and len(found) > 1:
+                    break
+        return found
 
     def _count(self, where: str, index: str, values: dict[str, Any]) -> int:
         query = f"SELECT count(*) FROM (SELECT 1 FROM {self._table(index)} WHERE {where}) AS found"
@@ -324,10 +337,14 @@ class Messages:
             return len(await self.waiting(owner, limit=_ALL))
         return await self._store.read(lambda connection: MessageRows(connection).count_waiting(owner))
 
-    def page(self, owner: str, which: Range, *, limit: int, newest: bool = False) -> Awaitable[list[Message]]:
-        """Up to `limit` messages of the archive, the oldest or the newest of those in range. Ascending either way."""
+    def page(
+        self, owner: str, which: Range, *, limit: int, newest: bool = False, octets: int | None = None
+    ) -> Awaitable[list[Message]]:
+        """Up to `limit` messages of the archive, the oldest or the newest of those in range. Ascending either way.
+
+        No more are read once they have more than so many `octets`, or characters; but two, if there are two."""
         return self._store.read(
-            lambda connection: MessageRows(connection).page(owner, which, limit=limit, newest=newest)
+            lambda connection: MessageRows(connection).page(owner, which, limit=limit, newest=newest, octets=octets)
         )
 
     def count(self, owner: str, which: Range, *, up_to: int) -> Awaitable[int | None]:

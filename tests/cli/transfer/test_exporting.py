@@ -12,7 +12,7 @@ import pytest
 
 from chirrup.core.sasl import keys_match
 from chirrup.store import Store
-from chirrup.store.messages import Message, Range
+from chirrup.store.messages import Message, MessageRows, Range
 
 Run = Callable[..., Any]
 PIE = "{urn:xmpp:pie:0}"
@@ -104,6 +104,35 @@ def test_archives_keep_their_order_and_times_and_waiting_messages_are_stored_onc
     assert stored(lambda store: store.messages.page(JULIET, Range(), limit=5000)) == before
     waiting = stored(lambda store: store.messages.waiting(JULIET, limit=10))
     assert [(one.id - began, one.archived) for one in waiting] == [(2_000, True), (2_001, False)]
+
+
+def test_large_messages_are_written_and_read_a_few_at_a_time(
+    chirrup: Run, accounts: None, stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 of the largest would be 128 MB."""
+    kept = [message(number + 1, "x" * 200_000) for number in range(30)]
+
+    async def put(store: Store) -> int:
+        return await store.submit(lambda connection: store.messages.within(connection).bring_in(JULIET, kept))
+
+    held = []
+    page, bring_in = MessageRows.page, MessageRows.bring_in
+
+    def paging(rows: MessageRows, *args: Any, **options: Any) -> list[Message]:
+        found = page(rows, *args, **options)
+        held.append(sum(len(one.value) for one in found))
+        return found
+
+    def bringing(rows: MessageRows, owner: str, messages: list[Message]) -> int:
+        held.append(sum(len(one.value) for one in messages))
+        return bring_in(rows, owner, messages)
+
+    stored(put)
+    monkeypatch.setattr(MessageRows, "page", paging)
+    monkeypatch.setattr(MessageRows, "bring_in", bringing)
+    chirrup("export", "out.xml")
+    assert "30 archived messages imported" in chirrup("import", "out.xml", "--data", "other").out
+    assert len(held) >= 10 and max(held) < 1_500_000
 
 
 def test_what_was_not_completed_is_taken_away(chirrup: Run, accounts: None, monkeypatch: pytest.MonkeyPatch) -> None:

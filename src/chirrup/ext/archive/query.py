@@ -161,7 +161,7 @@ def find(
     if asked.named and rows.missing(owner, asked.named):
         return None
     page = asked.page
-    found = rows.page(owner, asked.range, limit=page.limit + 1, newest=page.backwards)
+    found = rows.page(owner, asked.range, limit=page.limit + 1, newest=page.backwards, octets=most_octets)
     kept = _fitting(found if not page.backwards else found[::-1], page.limit, most_octets, around)
     messages = found[:kept] if not page.backwards else found[len(found) - kept :]
     count = rows.count(owner, asked.which, up_to=count_up_to if page.limit else _COUNTED_ALONE)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from chirrup.store import Store
 
 _PAGE: Final = 500
+_OCTETS: Final = 1_000_000
+"""Octets of messages, about, after which what is held at once ends before it is a page."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,18 +37,20 @@ class Transfer(Part):
         super().__init__(store, owner)
         self._last = 0
         self._taken: list[Message] = []
+        self._octets = 0
 
     async def export(self) -> AsyncIterator[str]:
         owner, messages = self.owner.text, self.store.messages
         wishes = await self.store.value("archive_preferences").get(owner)
         if wishes is not None:
             yield str(Wishes.from_text(wishes).to_payload().to_element())
-        page = await messages.page(owner, Range(), limit=_PAGE)
+        page = await messages.page(owner, Range(), limit=_PAGE, octets=_OCTETS)
         if page:
             yield f"<archive xmlns='{ARCHIVE}'>"
             while page:
-                yield "\n".join(result(message, messages.uid(message.id)) for message in page)
-                page = await messages.page(owner, Range(after=page[-1].id), limit=_PAGE)
+                for message in page:
+                    yield result(message, messages.uid(message.id))
+                page = await messages.page(owner, Range(after=page[-1].id), limit=_PAGE, octets=_OCTETS)
             yield "</archive>"
 
     async def take(self, element: Element, incoming: Incoming) -> None:
@@ -63,13 +67,16 @@ class Transfer(Part):
         # Ascending, as the store wants it, and as the document says that they are.
         number = max(id_for(moment, self.owner), self._last + 1)
         message = cleaned(stanza, self.owner, waited=False)
-        self._taken.append(message_from(number, message, self.owner, archived=True, waiting=False))
+        taken = message_from(number, message, self.owner, archived=True, waiting=False)
+        self._taken.append(taken)
         self._last = number
-        if len(self._taken) >= _PAGE:
+        self._octets += len(taken.value)
+        if len(self._taken) >= _PAGE or self._octets >= _OCTETS:
             await self.finish(incoming)
 
     async def finish(self, incoming: Incoming) -> None:
         taken, self._taken = self._taken, []
+        size, self._octets = self._octets, 0
         owner = self.owner.text
 
         def put(connection: Connection) -> int:
@@ -78,7 +85,6 @@ class Transfer(Part):
             return rows.bring_in(owner, taken)
 
         if taken:
-            size = sum(len(message.value) for message in taken)
             await incoming.store("archived messages", len(taken), put, size=size)
 
     async def _take_preferences(self, element: Element, incoming: Incoming) -> None:
