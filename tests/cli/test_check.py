@@ -78,13 +78,16 @@ modules_folder = "none"
 listen.client_authorities = "none.pem"
 [hosts."example.org"]
 modules_disabled = ["archiv"]
+[components."example.org"]
+secret = "something long"
 """)
     ran = chirrup("check", "config")
     assert (ran.status, ran.out) == (1, "")
-    folder, authorities, module = ran.err.splitlines()
+    folder, authorities, module, component = ran.err.splitlines()
     assert folder == f"chirrup: chirrup.toml:2: modules_folder: there is no folder {elsewhere / 'none'}"
     assert authorities.startswith("chirrup: chirrup.toml:3: listen.client_authorities: can't use the certificates in ")
     assert module.startswith('chirrup: chirrup.toml:5: hosts."example.org".modules_disabled: there is no module')
+    assert component.startswith('chirrup: chirrup.toml:6: components."example.org": is a host too; ')
 
 
 def test_which_modules_handle_what(chirrup: Any, elsewhere: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
-from chirrup.core.errors import ChirrupError, StoreError
+from chirrup.core.errors import ChirrupError, ConfigError, StoreError
+from chirrup.net import certificates
+from chirrup.net.clock import SystemClock
 from chirrup.server.app import Server
-from chirrup.server.config import Config
+from chirrup.server.config import Config, load
 
 GATE = """
 import asyncio
@@ -175,3 +179,52 @@ async def test_limits_are_taken_over_while_it_runs(chirrup_server):
         ]
         with pytest.raises(Exception, match="resource-constraint"):
             await server.client("alice/desk")
+
+
+RELOADED = """
+data = "data"
+[listen.c2s]
+addresses = ["127.0.0.1"]
+port = 0
+[listen.c2s_direct_tls]
+enabled = false
+[hosts.localhost]
+"""
+
+
+@pytest.fixture
+async def reloading(tmp_path: Path) -> AsyncIterator[Callable[[str], Awaitable[list[str]]]]:
+    """A server, and how it takes a configuration with something more in it."""
+    file = tmp_path / "chirrup.toml"
+    file.write_text(RELOADED)
+    server = Server(load(file))
+
+    async def reload(more: str) -> list[str]:
+        file.write_text(RELOADED + more)
+        return await server.reload(server.config.again())
+
+    await server.start()
+    try:
+        yield reload
+    finally:
+        await server.stop()
+
+
+async def test_what_waits_for_a_restart_is_told_until_it_is_done_or_taken_back(reloading) -> None:
+    assert await reloading("") == ["nothing has changed"]
+    waits = ["hosts.localhost: has changed; restart the server for it to take effect"]
+    for _ in range(2):
+        assert await reloading('admins = ["alice@localhost"]') == waits
+    assert await reloading("") == ["nothing has changed"]
+
+
+async def test_other_certificates_need_no_restart(reloading, tmp_path: Path) -> None:
+    pair = certificates.make("localhost", tmp_path / "mine", SystemClock().time())
+    assert await reloading(f'certificate = "{pair.certificate}"\nkey = "{pair.key}"') == ["certificates: read anew"]
+
+
+@pytest.mark.parametrize("fault", ['modules_enabled = ["diec"]', "[modules.archive]\ndayz = 3"])
+async def test_what_a_server_could_not_start_with_is_not_taken_over(reloading, fault: str) -> None:
+    with pytest.raises(ConfigError, match=r"chirrup\.toml:\d+: .*die|dayz: unknown key"):
+        await reloading(fault)
+    assert await reloading("") == ["nothing has changed"]

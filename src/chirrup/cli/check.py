@@ -6,21 +6,15 @@ import time
 from collections.abc import Iterator
 
 from chirrup.cli.lines import listed
-from chirrup.core.errors import ConfigError
 from chirrup.net import certificates
-from chirrup.net.certificates import KeyPair
-from chirrup.net.tls import read_authorities
-from chirrup.server.config import Config, HostConfig, check_modules_folder, module_settings, unread
-from chirrup.server.config_errors import join
-from chirrup.server.module import Module
-from chirrup.server.modules import announced, chosen, drop_lacking, find, missing
+from chirrup.server.config import Config, HostConfig, unread
+from chirrup.server.config_faults import check, pair_of
+from chirrup.server.modules import announced, chosen, drop_lacking, find
 
 
 def report(config: Config) -> Iterator[str]:
     """What would run, a line each. Raises ConfigError, with all faults, before the first."""
-    faults = [*_module_faults(config), *_certificate_faults(config), *_authority_faults(config)]
-    if faults:
-        raise join(faults)
+    check(config)
     return _lines(config)
 
 
@@ -67,7 +61,7 @@ def _listeners(config: Config) -> Iterator[str]:
 
 
 def _certificate(config: Config, name: str, host: HostConfig) -> Iterator[str]:
-    pair = _pair(config, name, host)
+    pair = pair_of(config, name, host)
     if not pair.certificate.exists():
         yield "       certificate: will be made at the first start; clients will warn of it"
         return
@@ -77,55 +71,3 @@ def _certificate(config: Config, name: str, host: HostConfig) -> Iterator[str]:
     yield f"       certificate: {pair.certificate}, {days} days left"
     for remark in (*certificate.remarks([name], now), *certificates.warnings(pair)):
         yield f"       warning: {remark}"
-
-
-def _pair(config: Config, name: str, host: HostConfig) -> KeyPair:
-    if host.certificate and host.key:
-        return KeyPair(host.certificate, host.key)
-    return certificates.place(name, config.data / "certificates")
-
-
-def _module_faults(config: Config) -> Iterator[ConfigError]:
-    packages = announced()
-    try:
-        check_modules_folder(config)
-    except ConfigError as absent:
-        yield absent
-    for host_name, host in config.hosts.items():
-        kinds: dict[str, type[Module]] = {}
-        for error in missing(host.modules_disabled, config.modules_folder, packages):
-            yield config.error(("hosts", host_name, "modules_disabled"), error.problem)
-        key = ("hosts", host_name, "modules_enabled")
-        for name in chosen(host.modules_enabled, host.modules_disabled):
-            try:
-                kind = kinds[name] = find(name, config.modules_folder, packages)
-            except ConfigError as error:
-                yield config.error(key, error.problem)
-                continue
-            try:
-                module_settings(config, host_name, name, kind.Settings)
-            except ConfigError as error:
-                yield error
-        for name, lacked in drop_lacking(kinds):
-            if name in host.modules_enabled:
-                needed = " and ".join(sorted(lacked))
-                yield config.error(key, f"{name!r} needs {needed}, which this host doesn't have")
-
-
-def _certificate_faults(config: Config) -> Iterator[ConfigError]:
-    for name, host in config.hosts.items():
-        pair = _pair(config, name, host)
-        if host.certificate is None and not pair.certificate.exists():
-            continue
-        try:
-            certificates.read(pair)
-        except ConfigError as error:
-            yield config.error(("hosts", name, error.key), error.problem)
-
-
-def _authority_faults(config: Config) -> Iterator[ConfigError]:
-    if config.listen.client_authorities is not None:
-        try:
-            read_authorities(config.listen.client_authorities)
-        except ConfigError as error:
-            yield config.error(("listen", "client_authorities"), error.problem)

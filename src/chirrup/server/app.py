@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,7 +15,16 @@ from chirrup.net.clock import Clock, SystemClock
 from chirrup.server.admin import AdminSocket
 from chirrup.server.auth import Credentials
 from chirrup.server.component import Component
-from chirrup.server.config import ComponentConfig, Config, check_modules_folder, module_settings, unread
+from chirrup.server.config import (
+    ComponentConfig,
+    Config,
+    HostConfig,
+    Listen,
+    check_modules_folder,
+    module_settings,
+    unread,
+)
+from chirrup.server.config_faults import check, component_faults
 from chirrup.server.copies import Copies
 from chirrup.server.host import Host
 from chirrup.server.limits import Connections, FailedLogins
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from chirrup.server.session import Session
 
 T = TypeVar("T")
+M = TypeVar("M", Listen, HostConfig)
 
 _PATIENCE: Final = 1.0
 """Seconds that clients have to acknowledge what they were given when the server stops, and the rest is kept for them;
@@ -50,6 +60,7 @@ class Server:
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
         self.config = config
+        self._begun_with = config
         self.clock: Clock = clock or SystemClock()
         self.version = __version__
         self.started: float = self.clock.time()
@@ -94,6 +105,8 @@ class Server:
         self.credentials = Credentials(self.store, self.secret)
         self.copies = Copies(self.store.messages, self.clock)
         try:
+            for fault in component_faults(self.config):
+                raise fault
             for domain, component in self.config.components.items():
                 self._add_component(domain, component)
             for name in self.config.hosts:
@@ -141,8 +154,6 @@ class Server:
         return kinds
 
     def _add_component(self, domain: str, config: ComponentConfig) -> None:
-        if domain in self.config.hosts:
-            raise self.config.error(("components", domain), "is a host too; a component needs a domain of its own")
         component = self.components[domain] = Component(self, domain, config)
         self.router.add(domain, component)
 
@@ -195,10 +206,16 @@ class Server:
         if waiting:
             await asyncio.wait(waiting, timeout=_PATIENCE)
 
+    def check(self) -> None:
+        """Read the configuration from its file. Raises ConfigError where the server couldn't start with it."""
+        check(self.config.again())
+
     async def reload(self, config: Config) -> list[str]:
         """Take over what can change while the server runs; a line for each thing done or left for a restart.
 
-        Certificates are read anew, limits hold for new connections and hosts and modules are as before."""
+        Certificates are read anew, limits hold for new connections and hosts and modules are as before. Raises
+        ConfigError where a server couldn't start with it; all stays as it is then."""
+        check(config)
         lines = self._listeners.reload(config)
         old, self.config = self.config, config
         limits = config.limits
@@ -210,14 +227,21 @@ class Server:
         self.failed_logins.window = limits.failed_login_window
         if old.limits != limits:
             lines.append("limits: taken over for new connections")
-        for field in ("data", "store", "modules_folder", "listen", "modules", "components"):
-            if getattr(old, field) != getattr(config, field):
-                lines.append(f"{field}: has changed; restart the server for it to take effect")
-        for name in sorted(set(old.hosts) | set(config.hosts)):
-            if name in old.hosts and name in config.hosts and old.hosts[name] == config.hosts[name]:
-                continue
-            lines.append(f"hosts.{name}: has changed; restart the server for it to take effect")
+        lines += [f"{key}: has changed; restart the server for it to take effect" for key in self._left_for_a_restart()]
         return lines or ["nothing has changed"]
+
+    def _left_for_a_restart(self) -> Iterator[str]:
+        """The keys whose values aren't those with which the server began, and that it can't take over."""
+        begun, now = self._begun_with, self.config
+        for field in ("data", "store", "modules_folder", "modules", "components"):
+            if getattr(begun, field) != getattr(now, field):
+                yield field
+        if _but_certificates(begun.listen) != _but_certificates(now.listen):
+            yield "listen"
+        former, hosts = ({name: _but_certificates(host) for name, host in it.hosts.items()} for it in (begun, now))
+        for name in sorted({*former, *hosts}):
+            if former.get(name) != hosts.get(name):
+                yield f"hosts.{name}"
 
     # -- what there is to know
 
@@ -302,3 +326,9 @@ class Server:
 
 async def _awaiting(work: Awaitable[T]) -> T:
     return await work
+
+
+def _but_certificates(table: M) -> M:
+    """A table of the configuration without what is taken over while the server runs."""
+    without = {"certificate", "key", "client_authorities", "resume_location"} & type(table).model_fields.keys()
+    return table.model_copy(update=dict.fromkeys(without))

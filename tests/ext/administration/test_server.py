@@ -337,6 +337,12 @@ async def test_a_restart_is_for_whoever_runs_the_server(tmp_path: Path) -> None:
         root = await server.client("root", presence=True)
         assert "doesn't start it again" in told(await command(root, "restart", delay="30"))[1]
         server.server.restartable = True
+        good, server.server.config = (
+            server.server.config,
+            server.server.config.model_copy(update={"modules": {"archive": {"dayz": 3}}}),
+        )
+        assert "dayz: unknown key" in told(await command(root, "restart", delay="30"))[1]
+        server.server.config = good
         await command(root, "restart", delay="30", announcement="See you soon")
         assert [stanza.child_text("body") for stanza in root.received] == ["See you soon"]
         assert not server.server.stop_requested.is_set()

@@ -47,7 +47,7 @@ class Service(Group):
         if not server.restartable:
             raise Failed("whoever runs this server doesn't start it again")
         try:
-            server.config.again()
+            server.check()
         except ChirrupError as error:
             raise Failed(f"it would not start again: {error}") from None
         return self._end(execution, asked, restart=True)
