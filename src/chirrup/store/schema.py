@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0005"
+SCHEMA: Final = "0006"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()

@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final
-from unicodedata import combining, normalize
+from unicodedata import category, combining, normalize
 
 from sqlalchemy import Connection, bindparam, text
 
@@ -27,7 +27,10 @@ _BATCH_TEXT: Final = 262_144
 # What begins here has an end as well: without that, each would be looked for up to the end of the stanza.
 _TEXTS: Final = re.compile(r"<(?:body|subject)(?: [^=>]*='[^']*')*+>(.*?)</(?:body|subject)>", re.DOTALL)
 _LONGEST: Final = 131_072
-"""Characters of a message's texts that are indexed; PostgreSQL takes no more than a megabyte of words."""
+"""Characters of a message's texts that are indexed."""
+_LONGEST_PLAIN: Final = 500_000
+"""Octets of them that PostgreSQL is given, which takes a megabyte of words with the places where they stand. Korean has
+three times as many when it is taken apart."""
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
 
@@ -35,6 +38,8 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
+
+_NO_WORD: Final = re.compile(r"[\W_]")
 
 _LAST: Final = text("SELECT last FROM message_indexed WHERE owner = :owner")
 _NEW: Final = text(
@@ -71,8 +76,8 @@ _FOUND: Final = {
     "sqlite": "id IN (SELECT rowid FROM message_text WHERE message_text MATCH :text)",
     "postgresql": (
         "id IN (SELECT id FROM message_text WHERE owner = :owner AND words @@ "
-        "(CAST(:token AS tsquery) && plainto_tsquery('simple', :text))) "
-        "AND numnode(plainto_tsquery('simple', :text)) > 0"
+        "(CAST(:token AS tsquery) && websearch_to_tsquery('simple', :text))) "
+        "AND numnode(websearch_to_tsquery('simple', :text)) > 0"
     ),
 }
 
@@ -80,11 +85,13 @@ _FOUND: Final = {
 def condition(dialect: str, owner: str, wanted: str) -> tuple[str, dict[str, str]]:
     """What is true of messages that have all words of a text, wherever they stand, and the values for it. A text
     without words, such as "?", is in none."""
-    if dialect != "sqlite":
-        return _FOUND[dialect], {"token": _token(owner), "text": _folded(_apart(wanted))}
-    quoted = [_apart(word).replace('"', '""') for word in wanted.split() if any(map(str.isalnum, word))]
-    if not quoted:
+    found = [_apart(word) for word in wanted.split() if any(map(str.isalnum, word))]
+    if not found:
         return "1 = 0", {}
+    if dialect != "sqlite":
+        # In quotes, and without anything but words, there is nothing that has a meaning of its own.
+        return _FOUND[dialect], {"token": _token(owner), "text": " ".join([f'"{_plain(word)}"' for word in found])}
+    quoted = [word.replace('"', '""') for word in found]
     return _FOUND[dialect], {
         "text": " AND ".join([f"owner : {_token(owner)}", *[f'words : "{word}"' for word in quoted]])
     }
@@ -107,7 +114,7 @@ def index(connection: Connection, owner: str) -> bool:
     if found := [one for one in found if one["words"]]:
         dialect = connection.dialect.name
         if dialect != "sqlite":
-            found = [{**one, "words": _folded(one["words"])} for one in found]
+            found = [{**one, "words": _cut(_plain(one["words"]))} for one in found]
         connection.execute(_ADD[dialect], found)
     connection.execute(_REACHED, {"owner": owner, "last": rows[-1].id})
     return len(rows) < BATCH and size < _BATCH_TEXT
@@ -143,11 +150,22 @@ def _apart(text: str) -> str:
     return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
-def _folded(text: str) -> str:
-    """Without case and diacritics: FTS5 compares so by itself, PostgreSQL as its locale has it, and "C" knows ASCII."""
-    if text.isascii():
-        return text
-    return "".join([char for char in normalize("NFD", text.casefold()) if not combining(char)])
+def _plain(text: str) -> str:
+    """Words with spaces between them, and without case and diacritics, as FTS5 has them by itself. PostgreSQL does that
+    as its locale has it, where "C" knows ASCII only; and what looks like a number with a sign, an address or a path is
+    one word to it."""
+    if not text.isascii():
+        text = "".join([char for char in normalize("NFD", text.casefold()) if not combining(char)])
+    return _NO_WORD.sub(_unless_mark, text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) * 4 <= _LONGEST_PLAIN else text.encode()[:_LONGEST_PLAIN].decode(errors="ignore")
+
+
+def _unless_mark(match: re.Match[str]) -> str:
+    """Some scripts write vowels as marks."""
+    return match[0] if category(match[0]).startswith("M") else " "
 
 
 def _token(owner: str) -> str:
