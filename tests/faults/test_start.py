@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.plugins.on_postgres import only_on_sqlite
+
+pytestmark = only_on_sqlite
 
 
 def one_line(text: str) -> str:

@@ -97,7 +97,7 @@ class History(Feature):
     def came(self, message: Message) -> None:
         body = message.element.child_text("body", CLIENT)
         if message.type == "error":
-            self.errors.append(f"{body}: {message.error}")
+            self.errors.append(f"{message.id}: {message.error}")
             return
         uid = stanza_id_by(message.element, self.client.account)
         if not uid:

@@ -88,12 +88,13 @@ async def run(server: Killable, town: Town, kills: int, seconds: float = float("
             assert not town.offline, town.offline
         town.fall_silent()
         await town.settle()
-        return await _outcome(town, done)
+        return await outcome(town, done)
     finally:
         await town.leave()
 
 
-async def _outcome(town: Town, kills: int) -> Outcome:
+async def outcome(town: Town, kills: int) -> Outcome:
+    """What became of what people wrote who have all come back."""
     archives = await town.archives()
     archived = {name: set(texts) for name, texts in archives.items()}
     shown = {device.name: device.history.texts for device in town.devices}

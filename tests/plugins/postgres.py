@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -93,25 +94,32 @@ def _programs() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Cluster]:
-    """A running cluster. A test that stops it starts it again."""
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """One that runs, and is gone afterwards."""
     programs = _programs()
     if programs is None:
         unavailable("PostgreSQL (Debian: postgresql)")
     user = "postgres" if os.geteuid() == 0 else None
     # Not pytest's own folder: the path of a Unix socket is short, and other users have to get at it.
     folder = Path(tempfile.mkdtemp(prefix="chirrup-pg-"))
-    cluster = Cluster(programs, folder, user)
+    made = Cluster(programs, folder, user)
     try:
-        cluster.create()
-        cluster.start()
+        made.create()
+        made.start()
         try:
-            yield cluster
+            yield made
         finally:
-            cluster.stop()
+            made.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A running cluster. A test that stops it starts it again."""
+    with cluster() as made:
+        yield made
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ TIMEOUT = 30.0
 
 _CONFIG = """
 data = "data"
+store = "{store}"
 {extra}
 [listen.c2s]
 addresses = ["127.0.0.1"]
@@ -30,14 +31,20 @@ port = 0
 """
 
 
+def store_of(data: Path) -> str:
+    """Where the server with this data folder keeps what it stores, as the configuration says it."""
+    return "sqlite"
+
+
 class ServerProcess:
     """One data folder, and the processes that serve it, one after the other."""
 
-    def __init__(self, folder: Path, *, plaintext: bool = False, extra: str = "") -> None:
+    def __init__(self, folder: Path, *, plaintext: bool = False, store: str = "", extra: str = "") -> None:
         """`extra` are lines of the configuration file, before its first table."""
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "chirrup.toml"
-        self.config.write_text(_CONFIG.format(plaintext=str(plaintext).lower(), extra=extra))
+        store = store or store_of(folder / "data")
+        self.config.write_text(_CONFIG.format(plaintext=str(plaintext).lower(), store=store, extra=extra))
         self.data = folder / "data"
         self.certificate = self.data / "certificates" / "localhost.crt"
         self.port = 0

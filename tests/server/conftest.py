@@ -10,13 +10,16 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from tests.plugins import on_postgres
 
 from chirrup.core.features import ClientFeature, ClientSide
 from chirrup.core.states import Outcome
 from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
 from chirrup.core.xml import Element
 from chirrup.server.session import Session
+from chirrup.store.schema import metadata
 from chirrup.testing import PASSWORD, TestClient, TestServer
 
 SM = "urn:xmpp:sm:3"
@@ -200,24 +203,32 @@ def managers(chirrup_server: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+def _locked(data: Path) -> sqlite3.Connection:
+    other = sqlite3.connect(data / "chirrup.db", isolation_level=None, timeout=30)
+    other.execute("BEGIN IMMEDIATE")
+    return other
+
+
+def _locked_on_postgres(data: Path) -> psycopg.Connection[Any]:
+    assert on_postgres.databases is not None
+    other = psycopg.connect(on_postgres.databases.url(data))
+    other.execute(f"LOCK TABLE {', '.join(metadata.tables)} IN EXCLUSIVE MODE")
+    return other
+
+
 @pytest.fixture
 def storage_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`async with storage_fails(server) as end:`, until `end()`: another program has the database locked."""
     monkeypatch.setattr("chirrup.store.thread.RETRY", 0.02)
     monkeypatch.setattr("chirrup.store.sqlite.SERVER_PATIENCE", 0.01)
+    monkeypatch.setattr("chirrup.store.postgresql.LOCK_PATIENCE", 0.01)
 
     @asynccontextmanager
     async def fail(server: TestServer) -> AsyncIterator[Callable[[], None]]:
         await server.server.store.settled()
-        path = server.server.config.data / "chirrup.db"
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
-            other.execute("BEGIN IMMEDIATE")
-
-            def end() -> None:
-                if other.in_transaction:
-                    other.execute("ROLLBACK")
-
-            yield end
-            end()
+        data = server.server.config.data
+        with closing(_locked_on_postgres(data) if on_postgres.databases is not None else _locked(data)) as other:
+            yield other.rollback
+            other.rollback()
 
     return fail

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.on_postgres import only_on_sqlite
 
 from chirrup.core.xml import Element
 from chirrup.testing import TestServer
@@ -293,6 +294,7 @@ def stored(data: Path) -> list[str]:
         return [value for (value,) in database.execute("SELECT value FROM message WHERE owner LIKE 'nurse@%'")]
 
 
+@only_on_sqlite
 async def test_an_answer_behind_a_message_comes_when_the_message_is_stored(bystanders):
     async with bystanders() as they:
         await they.server.add_account("nurse")
@@ -342,6 +344,7 @@ async def test_errors_and_answers_behind_it_keep_their_order(bystanders):
         assert [(await first).get("id"), *[(await carol.receive()).get("id") for _ in range(2)]] == ["1", "2", "3"]
 
 
+@only_on_sqlite
 async def test_the_end_of_the_stream_is_answered_when_all_is_stored(bystanders):
     async with bystanders() as they:
         await they.server.add_account("nurse")
@@ -355,6 +358,7 @@ async def test_the_end_of_the_stream_is_answered_when_all_is_stored(bystanders):
         assert len(stored(they.server.server.config.data)) == 1
 
 
+@only_on_sqlite
 async def test_what_can_not_be_stored_comes_back(bystanders):
     """The sender gets its message back as an error, before the answer to what it sent behind it."""
     async with bystanders(errors=True) as they:

@@ -95,6 +95,7 @@ def configure(log: LogConfig) -> None:
     root.setLevel(max(logging.WARNING, getattr(logging, log.level.upper())))
     logging.getLogger("chirrup").setLevel(log.level.upper())
     logging.getLogger(WIRE).setLevel(logging.DEBUG if log.wire else logging.CRITICAL)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # it warns of lost connections, which the store tells of
     logging.captureWarnings(True)
 
 

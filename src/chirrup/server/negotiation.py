@@ -202,7 +202,7 @@ class Negotiation:
             tell = await self._answers.find(host, event)
         except Exception as error:
             if isinstance(error, StoreError):
-                connection.log.error("negotiation failed", reason=str(error))
+                connection.log.info("negotiation failed", reason=str(error))  # the store has told once
             else:
                 connection.log.exception("negotiation failed")
             connection.fail(StreamError("internal-server-error"))
