@@ -19,6 +19,7 @@ import pytest
 
 from chirrup.core.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
 from chirrup.store import Connection, Store
+from chirrup.store.messages import Range
 
 ALICE = "alice@example.org"
 Opener = Callable[..., Awaitable[Store]]
@@ -151,6 +152,36 @@ async def test_a_command_works_beside_the_server(file: Path, open_store: Opener)
     await command.close()
     assert await server.accounts.exists("example.org", "alice")
     await server.value("a").set(ALICE, "1")
+
+
+async def test_a_backup_is_made_while_the_server_writes(file: Path, tmp_path: Path, open_store: Opener) -> None:
+    """As docs/how-to/operate.md has it; and archives can be searched in the copy."""
+    server = await open_store(file, exclusive=True)
+    messages = server.messages
+    for number in range(300):
+        value = f"<message><body>one of {number}</body></message>"
+        await messages.add((ALICE, messages.next_id(1.0), "bob@example.org", "", value, True, False))
+    while not await messages.index(ALICE):
+        pass
+    copy = tmp_path / "copy.db"
+    making = asyncio.create_task(asyncio.to_thread(back_up, file, copy))
+    written = 0
+    while not making.done():
+        await server.value("a").set(ALICE, str(written))
+        written += 1
+    await making
+    assert written
+    restored = await open_store(copy, exclusive=True)
+    found = await restored.messages.page(ALICE, Range(text="299"), limit=10)
+    assert ["one of 299" in message.value for message in found] == [True]
+    assert await restored.messages.index(ALICE)
+    await restored.value("a").set(ALICE, "after")
+
+
+def back_up(file: Path, copy: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("VACUUM INTO ?", (str(copy),))
+    connection.close()
 
 
 async def test_a_lock_file_left_behind_is_no_lock(file: Path, open_store: Opener) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +134,21 @@ def test_large_messages_are_written_and_read_a_few_at_a_time(
     chirrup("export", "out.xml")
     assert "30 archived messages imported" in chirrup("import", "out.xml", "--data", "other").out
     assert len(held) >= 10 and max(held) < 1_500_000
+
+
+def test_at_a_terminal_it_is_shown_how_far_it_is(chirrup: Run, accounts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", screen := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    chirrup("export", "out.xml")
+    assert "3 accounts" in screen.getvalue().partition("chirrup:")[0]
+    screen.truncate(0)
+    assert chirrup("import", "out.xml", "--data", "other").status == 0
+    assert "Importing" in screen.getvalue() and "3 accounts" in screen.getvalue()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def test_what_was_not_completed_is_taken_away(chirrup: Run, accounts: None, monkeypatch: pytest.MonkeyPatch) -> None:

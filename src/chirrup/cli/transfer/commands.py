@@ -17,6 +17,7 @@ from chirrup.cli.transfer.documents import Documents
 from chirrup.cli.transfer.events import Event
 from chirrup.cli.transfer.exporting import Export
 from chirrup.cli.transfer.importing import Existing, Import, Options
+from chirrup.cli.transfer.progress import counted, shown
 from chirrup.cli.transfer.prosody import DataFolder, is_data_folder
 from chirrup.cli.transfer.report import Report
 from chirrup.core.errors import ChirrupError
@@ -73,8 +74,9 @@ async def _export(
     async with open_store(config) as store:
         if only is not None and not await store.accounts.exists(only.domain, only.local):
             raise ChirrupError(f"there is no account {only}")
-        export = Export(store, {**parts}, out, archive=archive)
-        await export.run(hosts, only)
+        with shown("Exporting") as tell:
+            export = Export(store, {**parts}, out, archive=archive, tell=tell)
+            await export.run(hosts, only)
         return export.count
 
 
@@ -132,7 +134,9 @@ async def _import(config: Config, source: Path, format_: str, options: Options, 
         def changed(jid: JID) -> None:
             tell(config.admin_socket, "account_changed", jid=jid.text)
 
-        await Import(store, {**parts}, options, report, changed).run(_events(source, format_, opens))
+        with shown("Importing") as tell_count:
+            events = counted(_events(source, format_, opens), tell_count)
+            await Import(store, {**parts}, options, report, changed).run(events)
 
 
 def _events(source: Path, format_: str, opens: set[Name]) -> Iterable[Event]:

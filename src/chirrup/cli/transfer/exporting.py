@@ -4,7 +4,7 @@ matter. A server may run meanwhile; an account that it changes is written in par
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final
 
@@ -24,15 +24,23 @@ class Export:
     """Writes hosts and their accounts."""
 
     def __init__(
-        self, store: Store, parts: dict[str, Collection[type[Part]]], out: IO[str], *, archive: bool = True
+        self,
+        store: Store,
+        parts: dict[str, Collection[type[Part]]],
+        out: IO[str],
+        *,
+        archive: bool = True,
+        tell: Callable[[int], None],
     ) -> None:
-        """`parts` are those of each host's modules, the archive's left out without `archive`."""
+        """`parts` are those of each host's modules, the archive's left out without `archive`. `tell` is told how many
+        accounts are written."""
         self._store = store
         self._parts = {
             host: [part for part in own if archive or ("archive", ARCHIVE) not in part.opens]
             for host, own in parts.items()
         }
         self._out = out
+        self._tell = tell
         self.count = 0
         """Accounts written up to now."""
 
@@ -75,6 +83,7 @@ class Export:
                 self._out.write(f"{written}\n")
         self._out.write("</user>\n")
         self.count += 1
+        self._tell(self.count)
 
 
 def _credentials(key: ScramKeys) -> Element:
