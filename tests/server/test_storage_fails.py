@@ -104,13 +104,39 @@ async def test_a_session_is_resumed_and_what_it_sends_again_is_known(managers, s
                 alice.send(message("bob@localhost", 1))
                 await they.until(lambda: they.session("alice/sofa").management.handled == 2)
             alice.send(PING.format("p") + message("bob@localhost", 2) + message("bob@localhost", 3))
-            while (await alice.receive()).get("id") != "p":
-                pass
             await held(they, 6)
             assert await texts(bob, 4) == ["0", "1", "2", "3"], "once each"
             end()
             await acknowledged(alice, 5)  # nobody has asked for it
             assert await archive(they.server, "alice") == await archive(they.server, "bob") == ["0", "1", "2", "3"]
+
+
+async def test_what_is_not_to_be_stored_comes_once_too(managers, storage_fails):
+    """It stands behind what isn't acknowledged, and so is sent again with that."""
+    passing = message("bob@localhost", "x").replace("</message>", "<no-store xmlns='urn:xmpp:hints'/></message>")
+    asks = "<iq type='get' id='ask' to='{}'><query xmlns='jabber:iq:version'/></iq>"
+    async with managers() as they:
+        alice, enabled = await they.client("alice/sofa", presence=False)
+        bob, _ = await they.client("bob/desk")
+        bob.send(f"<presence to='{alice.jid}'/>")  # so that she may ask him
+        await they.until(lambda: True)
+        async with storage_fails(they.server) as end:
+            alice.send(message("bob@localhost", 1))
+            await held(they, 2)
+            behind = passing + asks.format(bob.jid)
+            alice.send(behind + message("bob@localhost", 2))
+            await held(they, 4)
+            for _ in range(2):
+                await they.cut(alice)
+                alice, resumed = await they.back("alice/sofa", enabled.get("id"), 0)
+                assert resumed.get("h") == "0"
+                alice.send(message("bob@localhost", 1) + behind + message("bob@localhost", 2))
+                await they.until(lambda: they.session("alice/sofa").management.handled == 4)
+            alice.send(message("bob@localhost", 3))
+            assert await texts(bob, 5) == ["1", "x", "", "2", "3"]
+            end()
+            await acknowledged(alice, 5)
+            assert await archive(they.server, "bob") == ["1", "2", "3"]
 
 
 async def test_who_sends_something_else_after_coming_back_is_not_taken_for_somebody_else(managers, storage_fails):

@@ -61,8 +61,8 @@ class Outgoing:
     """The half of a session that faces its client."""
 
     __slots__ = (
-        "_over", "_queue", "_sent_before", "_settled", "_underway", "_unsettled", "answered", "closing", "host", "log",
-        "management", "pass_on", "wire", "write",
+        "_over", "_processed", "_queue", "_sent_before", "_settled", "_underway", "_unsettled", "answered", "closing",
+        "host", "log", "management", "pass_on", "wire", "write",
     )  # fmt: skip
 
     def __init__(self, host: Host, wire: Wire, log: Logger) -> None:
@@ -81,7 +81,8 @@ class Outgoing:
         self._queue: deque[Element] | None = None  # what the client has sent and isn't processed
         self._underway = False  # whether that waits for a handler
         self._unsettled: _Unsettled | None = None  # writes to the store, and answers behind them
-        self._sent_before: dict[int, str] | None = None  # ids of what is sent again, and is being stored already
+        self._processed: dict[int, str] | None = None  # ids of what was processed while storage fails, by number
+        self._sent_before: dict[int, str] | None = None  # ids of what is sent again, and was processed
         self._settled: Callable[[], None] | None = None
 
     # -- towards the client
@@ -215,6 +216,7 @@ class Outgoing:
             self.wire.resume_reading("storing")
         if not unsettled:
             self._unsettled = None
+            self._processed = None
             if self._sent_before is not None and not self._over:
                 self._all_came_again()
             self._check_settled()
@@ -239,15 +241,23 @@ class Outgoing:
         if self.management is not None:
             self.host.resumable.remember(self.management, self.dealt_with, self._queue)
 
+    def note_processed(self, stanza: Element, number: int) -> None:
+        """A stanza is processed while storage fails: it isn't acknowledged, so it is sent again by who comes back. Many
+        of them aren't all known then."""
+        processed = self._processed = self._processed or {}
+        if "id" in stanza.attrs and len(processed) < _MAX_UNSETTLED:
+            processed[number] = stanza.attrs["id"]
+
     def count_anew(self) -> None:
-        """The client comes back, and will send again what isn't stored. That is known when it comes, and waits to be
-        stored in its former place."""
+        """The client comes back, and will send again what isn't stored, and what came behind that. It is known when it
+        comes; what isn't stored waits for that in its former place."""
         unsettled, management = self._unsettled, self.management
         assert management is not None
         management.handled = handled = self.dealt_with
         if unsettled:
             turns = [turn for turn in unsettled if type(turn) is _Turn and turn.number > handled]
-            ids = {turn.number: turn.stanza.attrs["id"] for turn in turns if "id" in turn.stanza.attrs}
+            ids = {number: id_ for number, id_ in (self._processed or {}).items() if number > handled}
+            ids |= {turn.number: turn.stanza.attrs["id"] for turn in turns if "id" in turn.stanza.attrs}
             self._sent_before = (self._sent_before or {}) | ids
             self._unsettled = _Unsettled(waiting for waiting in unsettled if type(waiting) is not _Acknowledgement)
 
@@ -268,6 +278,7 @@ class Outgoing:
             return identifier is not None
         # It sends something else. What was in its place is stored all the same, but no number tells of that.
         known.clear()
+        self._processed = {before: id_ for before, id_ in (self._processed or {}).items() if before < number}
         for turn in self._unsettled or ():
             if type(turn) is _Turn and turn.number >= number:
                 turn.number = 0

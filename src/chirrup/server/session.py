@@ -249,6 +249,8 @@ class Session(Outgoing):
             self.management.handled += 1
             if self._sent_before and self.has_come_before(stanza, self.management.handled):
                 return None
+            if self._unsettled and self.host.store.holding:
+                self.note_processed(stanza, self.management.handled)
         attrs = stanza.attrs
         jid = self.jid
         sender = attrs.get("from")
