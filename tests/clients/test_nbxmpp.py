@@ -36,8 +36,13 @@ async def program(server: Any, interpreter: str) -> AsyncIterator[asyncio.subpro
     yield process
     assert process.stdin is not None
     process.stdin.close()
-    async with asyncio.timeout(TIMEOUT):
-        await process.wait()
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def heard(process: asyncio.subprocess.Process) -> Any:
