@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from chirrup.core.sasl import keys_match
+from chirrup.server.admin import ASK_TIMEOUT
 from chirrup.server.auth import ALGORITHMS, ITERATIONS
 from chirrup.server.config import load
 from chirrup.store import Store
@@ -158,6 +159,18 @@ def test_removing_asks_first(chirrup: Any, terminal: type[io.StringIO]) -> None:
     ran = chirrup("user", "remove", "alice@example.org", stdin=terminal("y\n"))
     assert (ran.status, ran.err) == (0, "")
     assert stored(lambda store: store.accounts.names("example.org")) == []
+
+
+def test_a_server_that_takes_long_to_remove_is_waited_for(chirrup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def tell(_socket: Path, _command: str, *, timeout: float = ASK_TIMEOUT, **_args: object) -> tuple[bool, bool]:
+        waited.append(timeout)
+        return True, True
+
+    monkeypatch.setattr("chirrup.cli.accounts.tell", tell)
+    assert chirrup("user", "remove", "alice@example.org", "--yes").status == 0
+    assert waited[0] > 10 * ASK_TIMEOUT
 
 
 def test_looking_at_accounts(chirrup: Any) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from chirrup.cli.passwords import new_password
 from chirrup.core.errors import ChirrupError
@@ -20,6 +20,9 @@ from chirrup.server.config import Config
 from chirrup.store import Store
 
 T = TypeVar("T")
+
+_REMOVAL: Final = 3600.0
+"""Seconds that a server may take to remove an account: one with a million messages takes it most of a minute."""
 
 
 def account_jid(config: Config, text: str) -> JID:
@@ -94,7 +97,7 @@ def remove(config: Config, text: str, *, ask_first: bool) -> None:
     jid = account_jid(config, text)
     if ask_first and not _agreed(f"Remove {jid}, with its contacts and messages?"):
         raise ChirrupError(f"{jid} stays")
-    runs, removed = tell(config.admin_socket, "remove_account", jid=str(jid))
+    runs, removed = tell(config.admin_socket, "remove_account", timeout=_REMOVAL, jid=str(jid))
     if not runs:
 
         async def work(store: Store) -> bool:
