@@ -65,6 +65,7 @@ def test_a_bot_of_a_file(chirrup: Callable[..., Any], ran: list[Bot], elsewhere:
     ("change", "said"),
     [
         ('port = "x"', "port"),
+        ('ca = "none.crt"', "ca: there is no file"),
         ('colour = "red"', "colour"),
         ('allow = ["a b@c"]', "a b@c"),
         ('plugins = ["nowhere"]', "there is no module 'nowhere' here"),

@@ -84,6 +84,8 @@ def configured(file: Path) -> Bot:
         )
     for name, path in (("state", settings.state), ("ca", settings.ca)):
         options[name] = None if path is None else file.absolute().parent / path.expanduser()
+    if options["ca"] and not options["ca"].is_file():  # or the bot would try again for ever
+        raise ConfigError(f"there is no file {options['ca']}", key="ca", file=str(file))
     return Bot(settings.jid, password, plugins=plugins, **options)
 
 
