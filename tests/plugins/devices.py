@@ -32,6 +32,8 @@ FULL_JIDS: Final = 0.25
 PATIENCE: Final = 120.0
 """Seconds until all devices have to be back when the network is well again: a fault, never a measurement."""
 PAGE: Final = 20
+LATER: Final = 0.2
+"""Seconds after which an archive that can't be read is asked again."""
 
 
 class FastClock(SystemClock):
@@ -72,12 +74,18 @@ class History(Feature):
 
     async def session_ready(self) -> None:
         """Everything that came since the last message that is known; what comes meanwhile stands behind that."""
-        try:
-            await self._catch_up(next(reversed(self.shown), None))
-        except StanzaError as error:
-            if error.condition != "item-not-found":  # the last one was never stored
-                raise
-            await self._catch_up(None)
+        last = next(reversed(self.shown), None)
+        while True:
+            try:
+                await self._catch_up(last)
+                break
+            except StanzaError as error:
+                if error.condition == "item-not-found":  # the last one was never stored
+                    last = None
+                elif error.type == "wait":
+                    await asyncio.sleep(LATER)
+                else:
+                    raise
         meanwhile, self._meanwhile = self._meanwhile or [], None
         for uid, text in meanwhile:
             self._show(uid, text)

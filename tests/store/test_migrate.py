@@ -173,6 +173,38 @@ async def test_what_waited_in_the_log_waits_as_messages(url: str, open_store: Op
     assert store.messages.next_id(0.0) == 1_700_000_000_250_003
 
 
+async def test_an_account_of_the_first_schema_is_there_in_the_newest(url: str, open_store: Opener) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of("0001")(connection)
+        connection.execute(text("INSERT INTO account VALUES ('example.org', 'alice', 1.5, false, NULL, NULL, '')"))
+        keys = {"key": b"1234" * 8, "count": 4096}
+        connection.execute(
+            text("INSERT INTO account_keys VALUES ('example.org', 'alice', 'SHA-256', :key, :count, :key, :key)"), keys
+        )
+        connection.execute(text("INSERT INTO map_entry VALUES (:owner, 'roster', 'bob', 'friend')"), {"owner": ALICE})
+    engine.dispose()
+    store = await open_store(url, exclusive=True)
+    found = await store.accounts.login("example.org", "alice")
+    assert found is not None and found.keys["SHA-256"].iterations == 4096
+    assert await store.map("roster").all(ALICE) == {"bob": "friend"}
+
+
+async def test_what_was_indexed_with_other_words_is_found(postgres_url: str, open_store: Opener) -> None:
+    engine = create_engine(postgres_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of("0005")(connection)
+        value = "<message><body>on 2026-11-21</body></message>"
+        row = {"owner": ALICE, "value": value}
+        connection.execute(text("INSERT INTO message VALUES (:owner, 1, 'bob', '', :value, true, false)"), row)
+        connection.execute(text("INSERT INTO message_text VALUES (:owner, 1, to_tsvector('simple', :value))"), row)
+        connection.execute(text("INSERT INTO message_indexed VALUES (:owner, 1)"), {"owner": ALICE})
+    engine.dispose()
+    store = await open_store(postgres_url)
+    assert await store.messages.index(ALICE)
+    assert len(await store.messages.page(ALICE, Range(text="11"), limit=9)) == 1
+
+
 async def test_each_database_has_a_key_of_its_own(tmp_path: Path, open_store: Opener) -> None:
     first, second = [await open_store(tmp_path / name) for name in ("one.db", "two.db")]
     assert first.messages.uid(1) != second.messages.uid(1)

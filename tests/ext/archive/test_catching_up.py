@@ -280,6 +280,41 @@ async def test_an_archive_that_cannot_be_read_for_a_while(liar: Liar) -> None:
         assert client.need(CatchUp).last == "3"
 
 
+async def test_one_that_cannot_be_read_for_a_while_and_lacks_the_last_message(liar: Liar) -> None:
+    """What came in the meantime is behind what was missed: it isn't where to go on from."""
+    clock = Pausing()
+    error = "<error type='{}'><{} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+    wait, missing = error.format("wait", "internal-server-error"), error.format("cancel", "item-not-found")
+
+    async def first(peer: Peer) -> None:
+        await peer.log_in()
+        await answer_query(peer, "1", "2")
+        await answer_query(peer, meanwhile=live("3", "3"))
+        await peer.end()
+
+    async def second(peer: Peer) -> None:
+        await peer.log_in()
+        for number in (5, 6):
+            iq = await peer.read()
+            peer.send(f"{live(str(number), str(number))}<iq type='error' id='{iq.get('id')}'>{wait}</iq>")
+        iq = await peer.read()
+        peer.send(f"<iq type='error' id='{iq.get('id')}'>{missing}</iq>")
+        assert await answer_query(peer, "4", "5", "6") == "2"
+        await peer.end()
+
+    client = liar.client(first, second, features=[CatchUp], clock=clock)
+    client.need(CatchUp).last = "0"
+    heard = client.messages()
+    async with client:
+        assert await take(heard, 3) == ["1", "2", "3"]
+    heard = client.messages()
+    async with client, asyncio.timeout(TIMEOUT):
+        await clock.asked.wait()
+        clock.advance(backoff.FIRST)
+        assert await take(heard, 3) == ["5", "6", "4"]
+        assert client.need(CatchUp).last == "6"
+
+
 async def test_what_comes_twice_and_what_is_forged(liar: Liar) -> None:
     def message(id_: str, by: str, body: str) -> str:
         return (

@@ -199,8 +199,11 @@ class CatchUp(Feature):
 
     async def _page_after_an_earlier_one(self) -> Page:
         """The archive doesn't have the last message: a server that was killed may have given it out and not stored it,
-        so it is asked for what came after earlier ones. If it has none of them, all that was seen is gone."""
+        so it is asked for what came after earlier ones. If it has none of them, all that was seen is gone.
+
+        What came since it couldn't be read is no earlier one: the messages that are missed come before that."""
         seen = list(self._seen)
+        seen = seen[: seen.index(self.last) + 1] if self.last in self._seen else []
         for steps in _STEPS_BACK:
             if steps > len(seen):
                 break
