@@ -85,6 +85,31 @@ def test_the_version_does_not_depend_on_the_order_of_changes() -> None:
     assert one.version == other.version
 
 
+def test_the_version_of_a_changed_roster_is_that_of_one_that_was_loaded_so(roster: Roster) -> None:
+    seen = {roster.version}
+    for contact in (Contact(NURSE, listed=True), Contact(ROMEO, listed=True), Contact(NURSE, name="N", listed=True)):
+        roster.put(contact)
+        seen.add(roster.version)
+    roster.put(Contact(ROMEO))  # taken out
+    loaded = Roster(JULIET)
+    loaded.put(roster.get(NURSE))
+    assert roster.version == loaded.version
+    assert roster.version not in seen
+
+
+def test_a_change_of_a_large_roster_costs_as_much_as_that_of_a_small_one(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        roster.put(Contact(JID(f"c{number}@example.com"), listed=True))
+    before = roster.version
+    read: list[Item] = []
+    monkeypatch.setattr(Item, "to_json", lambda item: read.append(item) or {"name": item.name})
+    roster.put(Contact(JID("c0@example.com"), name="Nurse", listed=True))
+    assert roster.version != before
+    assert len(read) == 2
+
+
 def test_who_is_told_of_presence_and_whose_is_seen(roster: Roster) -> None:
     for local, state in (("a", State.FROM), ("b", State.BOTH), ("c", State.TO), ("d", State.NONE_OUT)):
         for domain in ("example.com", "example.net"):

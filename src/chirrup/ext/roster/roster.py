@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.jid import JID
 from chirrup.core.record import record
@@ -16,6 +16,9 @@ from chirrup.ext.roster.states import State
 
 if TYPE_CHECKING:
     from chirrup.server.account import Account
+
+_DIGEST_BYTES: Final = 16
+_DIGESTS: Final = 1 << 8 * _DIGEST_BYTES
 
 
 @record
@@ -72,15 +75,15 @@ class Audience:
 class Roster:
     """The contacts of one account. Kept with the account while it is in memory."""
 
-    __slots__ = ("_contacts", "_contributors", "_subscribers", "_version", "owner")
+    __slots__ = ("_contacts", "_contributors", "_subscribers", "_sum", "owner")
 
     def __init__(self, owner: JID) -> None:
         self.owner = owner
         self._contacts: dict[JID, Contact] = {}
+        self._sum: int | None = None  # of the digests of all items, once somebody has asked for the version
         self._forget_derived()
 
     def _forget_derived(self) -> None:
-        self._version: str | None = None
         self._subscribers: Audience | None = None
         self._contributors: Audience | None = None
 
@@ -95,6 +98,8 @@ class Roster:
     def put(self, contact: Contact) -> bool:
         """Take over a contact. False when nothing is left to keep of it, and it is gone."""
         self._forget_derived()
+        if self._sum is not None:
+            self._sum += _digest(contact) - _digest(self.get(contact.jid))
         if contact.listed or contact.state is not State.NONE:
             self._contacts[contact.jid] = contact
             return True
@@ -103,6 +108,7 @@ class Roster:
 
     def clear(self) -> None:
         self._contacts.clear()
+        self._sum = None
         self._forget_derived()
 
     @property
@@ -130,14 +136,12 @@ class Roster:
     @property
     def version(self) -> str:
         """Names what `query` holds (§2.6): the same for the same items, so that a version whose change was lost with
-        the power can never stand for something else."""
-        if self._version is None:
-            digest = blake2b(digest_size=12)
-            for jid in sorted(self._contacts):
-                if (item := self._contacts[jid].item) is not None:
-                    digest.update(json.dumps(item.to_json(), sort_keys=True).encode() + b"\n")
-            self._version = digest.hexdigest()
-        return self._version
+        the power can never stand for something else.
+
+        It is a sum, so that a change costs one item of it, and not the whole roster."""
+        if self._sum is None:
+            self._sum = sum(map(_digest, self._contacts.values()))
+        return f"{self._sum % _DIGESTS:032x}"
 
     # -- presence
 
@@ -163,6 +167,14 @@ class Roster:
             else:
                 remote.append(jid)
         return Audience(tuple(local), tuple(remote))
+
+
+def _digest(contact: Contact) -> int:
+    """What an item adds to the version; nothing where the roster doesn't show the contact."""
+    if (item := contact.item) is None:
+        return 0
+    text = json.dumps(item.to_json(), sort_keys=True)
+    return int.from_bytes(blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest())
 
 
 def may_see(account: Account, asker: JID) -> bool:
