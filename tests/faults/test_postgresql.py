@@ -59,10 +59,10 @@ async def test_it_goes_and_comes_back_while_people_chat(
 
 
 def lacks(town: Town, outcome: kills.Outcome) -> list[str]:
-    """What isn't in an archive that should have it, and wasn't returned: so are messages to those who aren't in the
-    server's memory, as it can't find out then whether there is such an account."""
+    """What isn't in an archive, or on a device, that should have it, and wasn't returned: so are messages to those who
+    aren't in the server's memory, as it can't find out then whether there is such an account."""
     returned = {error.partition(": ")[0] for device in town.devices for error in device.history.errors}
-    lacking = [*outcome.lost, *outcome.unarchived]
+    lacking = [*outcome.lost, *outcome.unarchived, *outcome.unshown]
     return [one for one in lacking if one.partition(" (")[0] not in returned]
 
 

@@ -219,6 +219,35 @@ async def test_who_is_away_gets_it_all_the_same(managers, storage_fails):
         assert await archive(they.server, "bob") == ["0", "1", "2", "3"]
 
 
+async def test_an_archive_is_not_read_without_what_is_held(managers, storage_fails):
+    """Whoever was told that this was all would go on from there, and never see what is stored later."""
+    query = "<iq type='set' id='{}'><query xmlns='urn:xmpp:mam:2'/></iq>"
+    metadata = "<iq type='get' id='m'><metadata xmlns='urn:xmpp:mam:2'/></iq>"
+    async with managers() as they:
+        await they.server.add_account("bob")
+        await they.server.add_account("carol")
+        alice, _ = await they.client("alice", presence=False)
+        carol, _ = await they.client("carol", presence=False)
+        alice.send(message("bob@localhost", 0))
+        await they.until(lambda: not they.session("alice/" + alice.jid.resource)._unsettled)
+        async with storage_fails(they.server) as end:
+            alice.send(message("bob@localhost", 1) + query.format("q") + metadata)
+            refused = await alice.receive()
+            assert refused.get("id") == "q"
+            assert refused.child("error").get("type") == "wait"
+            told = (await alice.receive()).child("metadata", "urn:xmpp:mam:2")
+            carol.send(query.format("c"))
+            assert (await carol.receive()).get("type") == "result", "others' archives lack nothing"
+            end()
+            await they.until(lambda: not they.server.server.store.holding)
+        alice.send(query.format("again"))
+        found = []
+        while (stanza := await alice.receive()).name == "message" or stanza.name == "a":
+            found += [child.get("id") for child in stanza.elements("result", "urn:xmpp:mam:2")]
+        assert len(found) == 2
+        assert told.child("end").get("id") == found[-1]
+
+
 class Lock:
     """Keeps the store's writer from going on."""
 

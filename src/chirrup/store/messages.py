@@ -332,6 +332,13 @@ class Messages:
 
         return await self._store.read(query)
 
+    async def unstored(self, owner: str) -> list[int]:
+        """Ids of what an archive lacks while storage fails, as it is held; all writes made so far are settled then."""
+        if self._store.pending:
+            await self._store.settled()
+        writes = (write for write in self._store.held() if isinstance(write, Joined)) if self._store.holding else ()
+        return [row[1] for write in writes for row in write.rows if row[0] == owner and row[5]]
+
     async def count_waiting(self, owner: str) -> int:
         if self._store.holding:
             return len(await self.waiting(owner, limit=_ALL))

@@ -87,7 +87,7 @@ class Gate:
         read = store.read
 
         async def slow(op: Callable[..., Any]) -> Any:
-            if op.__qualname__.startswith("Archive.told"):
+            if op.__qualname__.startswith("Archive._ends"):
                 self.reached.set()
                 await self.open.wait()
             return await read(op)
@@ -126,7 +126,7 @@ async def test_a_store_that_fails_keeps_nobody_out(server: TestServer, monkeypat
     read = store.read
 
     async def failing(op: Callable[..., Any]) -> Any:
-        if op.__qualname__.startswith("Archive.told"):
+        if op.__qualname__.startswith("Archive._ends"):
             raise StoreError("the disk is gone")
         return await read(op)
 

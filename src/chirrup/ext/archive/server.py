@@ -180,6 +180,8 @@ class Archive(Module):
 
     async def _find(self, session: Session, query: Query, asked: Asked) -> Found:
         owner, messages = session.account.jid.text, self._messages
+        if await messages.unstored(owner):  # a client that goes on from the end of its page would never ask for them
+            raise StanzaError("resource-constraint", "some messages wait to be stored: ask again in a while")
         around = _envelope(session, query).octets
         most = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
         found = await self.host.store.read(
@@ -199,25 +201,31 @@ class Archive(Module):
     @iq_get(Metadata, to=_ACCOUNTS, even_missing=True)
     async def metadata(self, request: Request[Metadata]) -> Metadata:
         account, _ = _own(request)
-        first, last = await self.host.store.read(
-            lambda connection: self._messages.within(connection).ends(account.jid.text)
-        )
-        return metadata(first, last, self._uid)
+        told, _ = await self._ends(account)
+        return told
 
     @hooks.session_told()
     async def told(self, session: Session) -> Element:
         """How far the archive goes when the resource is bound (XEP-0386 §3.2): who binds it in this way reads the
         archive up to there, and isn't handed over what waits and is in it."""
-        owner = session.account.jid.text
-
-        def look(connection: Connection) -> tuple[Metadata, list[int]]:
-            rows = self._messages.within(connection)
-            return metadata(*rows.ends(owner), self._uid), rows.waiting_in_archive(owner)
-
-        told, waiting = await self.host.store.read(look)
+        told, waiting = await self._ends(session.account)
         if self._offline is not None:
             self._offline.left_to_archive(session, waiting)
         return told.to_element()
+
+    async def _ends(self, account: Account) -> tuple[Metadata, list[int]]:
+        """The first and the last message of an archive, be they stored yet or not; and what waits of those that are."""
+        owner = account.jid.text
+        unstored = await self._messages.unstored(owner)
+
+        def look(connection: Connection) -> tuple[Metadata, list[int]]:
+            rows = self._messages.within(connection)
+            first, last = rows.ends(owner)
+            if unstored:
+                first, last = first or unstored[0], unstored[-1]
+            return metadata(first, last, self._uid), rows.waiting_in_archive(owner)
+
+        return await self.host.store.read(look)
 
     # -- preferences
 
