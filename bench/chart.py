@@ -15,8 +15,8 @@ _COLOURS: Final = {
     "relay": "#8c959f",
 }
 _OTHER: Final = "#bf3989"
-_WIDTH: Final = 920
-_LEFT: Final = 310
+_WIDTH: Final = 970
+_LEFT: Final = 360
 """Where the bars begin; the names of the scenarios are left of it."""
 _BAR: Final = 13
 _GAP: Final = 12
@@ -64,7 +64,7 @@ def _bar(y: float, server: str, cpu: float, length: float) -> str:
 
 def _legend(report: Report) -> list[str]:
     return [
-        f'<rect x="{_LEFT + 100 * place}" y="34" width="11" height="11" fill="{_COLOURS.get(server, _OTHER)}"/>'
-        f'<text x="{_LEFT + 100 * place + 16}" y="44">{escape(server)}</text>'
+        f'<rect x="{_LEFT + 120 * place}" y="34" width="11" height="11" fill="{_COLOURS.get(server, _OTHER)}"/>'
+        f'<text x="{_LEFT + 120 * place + 16}" y="44">{escape(server)}</text>'
         for place, server in enumerate(report.versions)
     ]

@@ -37,7 +37,7 @@ class Pair:
         self._message = message
         self._window = window
         self._total = total
-        self._sent = 0
+        self.sent = 0
         self._counter = Counter(END)
         self._done: asyncio.Future[None] = sender.loop.create_future()
         receiver.on_data = self._received
@@ -49,20 +49,20 @@ class Pair:
     @property
     def lost(self) -> int:
         """How many of those sent haven't arrived. Once a window of them is lost, the pair stands still."""
-        return self._sent - self._counter.total
+        return self.sent - self._counter.total
 
     def begin(self) -> None:
         self._send(self._window)
 
     def stop(self) -> None:
         """Send no more; what is on its way is still waited for."""
-        self._total = self._sent
+        self._total = self.sent
         self._finish()
 
     def _send(self, count: int) -> None:
-        count = min(count, self._total - self._sent)
+        count = min(count, self._total - self.sent)
         if count:
-            self._sent += count
+            self.sent += count
             self._sender.write(self._message * count)
 
     def _received(self, data: bytes) -> None:
@@ -74,6 +74,10 @@ class Pair:
     def _finish(self) -> None:
         if self._counter.total >= self._total and not self._done.done():
             self._done.set_result(None)
+
+    async def settle(self) -> None:
+        """Return when the server has dealt with all that was sent: one that stores in groups has stored it then."""
+        await self._sender.settle()
 
     async def wait(self, seconds: float) -> None:
         """Wait for all, or until nothing has come for that long: those messages are lost."""
@@ -171,7 +175,7 @@ async def exchange(
     if copies:
         await _settled(copies, sum(pair.received for pair in running))
     if server.name != "relay":
-        await in_parallel([sender.settle() for sender in senders])  # a server that stores in groups has stored all then
+        await in_parallel([pair.settle() for pair in running])
     lost = sum(pair.lost for pair in running)
     result = meter.result("message", sum(pair.received for pair in running), lost=lost)
     close(senders + receivers)

@@ -24,6 +24,12 @@ class ManagedPair(Pair):
         self._receiver = receiver
         self._requested = Counter(REQUESTED)
 
+    async def settle(self) -> None:
+        """Only an acknowledgement says that all is stored; answers to questions don't wait for that."""
+        await super().settle()
+        self._sender.write(REQUEST)
+        await self._sender.expect(b"h='%d'" % (self.sent + 1), seconds=300)
+
     def _send(self, count: int) -> None:
         super()._send(count)
         if count:
