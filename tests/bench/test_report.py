@@ -106,7 +106,7 @@ def test_the_table_of_starts_is_in_milliseconds() -> None:
 def test_the_chart_is_xml_with_a_bar_for_each_server() -> None:
     root = ElementTree.fromstring(chart(report(chirrup=[20.0], prosody=[80.0])))
     rects = root.findall(".//{*}rect")
-    bars = [float(rect.get("width", 0)) for rect in rects if rect.get("x") == "310" and rect.get("y") != "34"]
+    bars = [float(rect.get("width", 0)) for rect in rects if rect.get("x") and rect.get("y") != "34"]
     assert len(bars) == 2
     assert bars[1] == pytest.approx(4 * bars[0])
 
