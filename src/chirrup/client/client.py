@@ -98,8 +98,6 @@ class Client(Entity):
         self.account = address.bare
         """The account's JID; of a guest the domain, until it is online."""
         self.available = available
-        self.redirects = 0
-        """How often the server has sent the client elsewhere."""
         self._address = address
         self._target = Target(host, port or (DIRECT_TLS_PORT if direct_tls else CLIENTS.port), direct_tls)
         pins = [pin] if isinstance(pin, str) else pin

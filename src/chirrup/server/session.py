@@ -70,8 +70,7 @@ class Session(Outgoing):
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
-        "_clear", "account", "data", "jid", "lang", "last_active", "most_available_since", "presence", "priority",
-        "secure", "since",
+        "_clear", "account", "data", "jid", "lang", "most_available_since", "presence", "priority", "secure", "since",
     )  # fmt: skip
 
     def __init__(self, account: Account, jid: JID, wire: Wire, *, log: Logger, secure: bool, lang: str = "") -> None:
@@ -81,7 +80,7 @@ class Session(Outgoing):
         self.secure = secure
         self.lang = lang
         """The language of stanzas that don't say theirs (RFC 6120 §4.7.4)."""
-        self.since = self.last_active = self.host.clock.time()
+        self.since = self.host.clock.time()
         self.presence: Element | None = None
         """The last available presence sent to everybody; None while unavailable."""
         self.priority = 0

@@ -6,7 +6,7 @@ import pytest
 
 from chirrup.core.features import session
 from chirrup.core.stream import Bound, Failed, Ready, Security
-from chirrup.core.xml import CLIENT, Element
+from chirrup.core.xml import Element
 
 BIND = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><required/></bind>"
 
@@ -16,11 +16,6 @@ def test_it_is_offered_as_optional_and_our_client_does_not_ask(link):
     (last,) = [event.features for event in joined.client.events if hasattr(event, "features")][-1:]
     assert last.child("session", session.NS) == Element("session", session.NS, Element("optional"))
     assert sum("session" in text for text in joined.transcript if text.startswith("C: ")) == 0
-
-
-def test_the_answer():
-    iq = Element("iq", CLIENT, Element("session", session.NS), type="set", id="s", to="im.example.com")
-    assert session.answer(iq) == Element("iq", CLIENT, type="result", id="s", from_="im.example.com")
 
 
 def bound_client(dial, header, session_feature):

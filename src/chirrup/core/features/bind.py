@@ -43,11 +43,6 @@ class BindRefused(Event):
     error: StanzaError
 
 
-def refuse_another(iq: Element) -> Element:
-    """The answer to a client that has bound a resource and asks again, with an IQ like any other."""
-    return error_reply(iq, StanzaError("not-allowed", "a stream has one resource, and this one has it already"))
-
-
 class ServerBind(ServerFeature):
     takes = frozenset({("iq:bind", NS)})
 

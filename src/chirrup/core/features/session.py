@@ -1,7 +1,6 @@
 """Session establishment (RFC 3921 §3), which RFC 6120 did away with and old clients still ask for.
 
-It is advertised as optional. The request comes when the stream is negotiated, as an IQ to the server
-like any other; `answer` is the answer.
+It is advertised as optional. The request comes when the stream is negotiated, as an IQ to the server like any other.
 """
 
 from __future__ import annotations
@@ -11,16 +10,10 @@ from typing import Final
 
 from chirrup.core.errors import StreamError
 from chirrup.core.features import ClientFeature, ClientSide, ServerFeature, ServerSide
-from chirrup.core.stanza import result
 from chirrup.core.states import Outcome
 from chirrup.core.xml import CLIENT, Element
 
 NS: Final = "urn:ietf:params:xml:ns:xmpp-session"
-
-
-def answer(iq: Element) -> Element:
-    """The result of a client's request, an IQ set with <session/>: nothing was left to do."""
-    return result(iq)
 
 
 class ServerSession(ServerFeature):
