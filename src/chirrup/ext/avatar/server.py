@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import PayloadError, StanzaError
 from chirrup.core.jid import JID
@@ -17,6 +17,9 @@ from chirrup.ext.pubsub.server import PersonalEventing
 from chirrup.ext.vcard.server import VCards
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Session, Xep
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _OPEN: Final = {"access_model": "open"}
 """How the nodes are made for a picture that was in a vCard, which everybody may read."""
@@ -61,7 +64,7 @@ class Avatars(Module):
             stored = self._hashes.set(account.jid.text, account.get(Photo).hash)
             stored.add_done_callback(lambda future: future.cancelled() or future.exception())  # it is looked for again
 
-    def _stored(self, connection: Any, owner: str) -> str | None:
+    def _stored(self, connection: Connection, owner: str) -> str | None:
         """The hash that is kept; "" where there is no vCard, and None where nobody has looked into it."""
         found = self._hashes.within(connection).get(owner)
         return "" if found is None and not self._cards.has(connection, owner) else found

@@ -49,7 +49,7 @@ class ClientState(Module):
     Settings = ClientStateSettings
     settings: ClientStateSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: ClientStateSettings) -> None:
         super().__init__(host, settings)
         self._due: dict[Waiting, Session] = {}  # the earliest first: all wait equally long
         self._timer: Timer | None = None

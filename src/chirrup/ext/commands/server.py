@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from chirrup.ext.disco.payloads import Feature, Identity, Info, Item, Items
 from chirrup.ext.disco.server import Disco
 from chirrup.ext.forms import NS as FORMS
 from chirrup.server.module import Addressee, Module, Request, Settings, Xep, iq_set
+
+if TYPE_CHECKING:
+    from chirrup.server.host import Host
 
 
 class CommandsSettings(Settings):
@@ -31,7 +34,7 @@ class Commands(Module):
     Settings = CommandsSettings
     settings: CommandsSettings
 
-    def __init__(self, host: Any, settings: Any) -> None:
+    def __init__(self, host: Host, settings: CommandsSettings) -> None:
         super().__init__(host, settings)
         self._executions = Executions(self.host.clock, seconds=self.settings.seconds)
 

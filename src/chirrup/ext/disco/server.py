@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, Field
 
@@ -50,7 +50,7 @@ class Disco(Module):
     Settings = DiscoSettings
     settings: DiscoSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: DiscoSettings) -> None:
         super().__init__(host, settings)
         self._forms: list[Element] = []
         self._items = [Item(JID(jid), name or None) for jid, name in self.settings.services.items()]

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from chirrup.core.errors import ChirrupError
@@ -98,7 +98,7 @@ class Invitations:
         """It can't be used any more; whether it could. Durable when this returns."""
         return await self._map.delete(self._host, token) > 0
 
-    def use_within(self, connection: Any, token: str) -> bool:
+    def use_within(self, connection: Connection, token: str) -> bool:
         """As `use`, within somebody's transaction."""
         return self._map.within(connection).delete(self._host, [token]) > 0
 

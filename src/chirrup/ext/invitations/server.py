@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
@@ -24,6 +24,9 @@ from chirrup.ext.registration.server import Registration
 from chirrup.ext.roster.server import Rosters
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Request, Settings, Xep, iq_set
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _DAY = 86_400.0
 
@@ -185,7 +188,7 @@ class Inviting(Module):
         if not wanted and await self._invitations.reserved(local, now=self.host.clock.time()):
             raise StanzaError("conflict", "that username is kept for somebody who was invited")
 
-    def take(self, connection: Any, stream: dict[type, Any]) -> None:
+    def take(self, connection: Connection, stream: dict[type, Any]) -> None:
         """Use up the stream's token, in the transaction that makes its account. StanzaError where somebody else was
         quicker."""
         ticket: Ticket | None = stream.get(Ticket)

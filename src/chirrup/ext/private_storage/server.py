@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ from chirrup.ext.private_storage.payloads import Private
 from chirrup.server.module import Account, Addressee, Module, Request, Settings, Xep, iq_get, iq_set
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from chirrup.server.host import Host
 
 _OTHERS: Final = (Addressee.ACCOUNT,)
@@ -51,7 +53,7 @@ class PrivateStorage(Module):
     Settings = PrivateStorageSettings
     settings: PrivateStorageSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: PrivateStorageSettings) -> None:
         super().__init__(host, settings)
         self._map = host.store.map("private")
         self._keepers: dict[str, Keeper] = {}
@@ -109,7 +111,7 @@ class PrivateStorage(Module):
             raise StanzaError("policy-violation", f"an element may have {self.settings.max_element_bytes} bytes")
 
     async def _replace(self, owner: str, new: dict[str, str], empty: list[str]) -> None:
-        def replace(connection: Any) -> None:
+        def replace(connection: Connection) -> None:
             rows = self._map.within(connection)
             rows.set_many(owner, new)
             rows.delete(owner, empty)

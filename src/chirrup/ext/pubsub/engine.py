@@ -26,6 +26,7 @@ from chirrup.server.module import Settings
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
+    from chirrup.store.pubsub import PubSubRows, StoredItem
 
 T = TypeVar("T")
 
@@ -108,8 +109,8 @@ class Engine:
 
     # -- the store
 
-    async def write(self, service: Service, op: Callable[[Any], T], *, size: int = 0) -> T:
-        """Run an operation on the service's rows (`PubSubRows`); durable when this returns.
+    async def write(self, service: Service, op: Callable[[PubSubRows], T], *, size: int = 0) -> T:
+        """Run an operation on the service's rows; durable when this returns.
 
         What it is about has been changed in memory already. If it fails, memory becomes again what the store has, as
         soon as no other write of the service is underway."""
@@ -135,8 +136,7 @@ class Engine:
             service.load(nodes)
             service.stale = False
 
-    async def read(self, op: Callable[[Any], T]) -> T:
-        """Run a query on rows (`PubSubRows`)."""
+    async def read(self, op: Callable[[PubSubRows], T]) -> T:
         rows = self.store.pubsub.within
         return await self.store.read(lambda connection: op(rows(connection)))
 
@@ -211,10 +211,10 @@ class Engine:
                 del self._serving[client]
 
     def send_last(
-        self, service: Service, node: Node, to: JID, stored: Any, told: AbstractSet[News], *, trusted: bool
+        self, service: Service, node: Node, to: JID, stored: StoredItem, told: AbstractSet[News], *, trusted: bool
     ) -> None:
-        """Send what the store had as the last item (`StoredItem`), unless `to` has been told of newer things, or the
-        item has expired. It is noted for whoever is about to tell of that item."""
+        """Send what the store had as the last item, unless `to` has been told of newer things, or the item has expired.
+        It is noted for whoever is about to tell of that item."""
         oldest = self.oldest(node)
         if (
             service.nodes.get(node.name) is not node

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
@@ -28,7 +28,10 @@ from chirrup.ext.pubsub.publishing import new_node
 from chirrup.ext.pubsub.service import AFFILIATIONS, Node, Service
 from chirrup.ext.pubsub.subscribing import has_room, set_state, tell_state
 
-_MAX_CHANGES = 100
+if TYPE_CHECKING:
+    from chirrup.store.pubsub import PubSubRows
+
+_MAX_CHANGES: Final = 100
 """Subscriptions or affiliations that one request may change."""
 
 
@@ -83,7 +86,7 @@ async def configure(engine: Engine, service: Service, sender: JID, asked: Config
     config = node.config = before.with_form(_submitted(asked.form))
     owner, limit = service.jid.text, engine.limits.max_items
 
-    def op(rows: Any) -> None:
+    def op(rows: PubSubRows) -> None:
         rows.put_node(owner, node.name, config.to_text(), node.created)
         if config.persist_items:
             rows.trim(owner, node.name, min(config.max_items or limit, limit))
@@ -202,7 +205,7 @@ async def change_affiliations(engine: Engine, service: Service, sender: JID, ask
     node.affiliations = remaining
     owner = service.jid.text
 
-    def op(rows: Any) -> None:
+    def op(rows: PubSubRows) -> None:
         for jid, affiliation in changes.items():
             rows.set_affiliation(owner, node.name, jid.text, "" if affiliation == "none" else affiliation)
 

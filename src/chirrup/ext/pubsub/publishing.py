@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
@@ -16,6 +16,9 @@ from chirrup.ext.pubsub.engine import Change, Engine, published, retracted
 from chirrup.ext.pubsub.errors import refusal, unsupported
 from chirrup.ext.pubsub.payloads import Item, Publish, PublishOptions, PubSub, Retract
 from chirrup.ext.pubsub.service import Node, Service
+
+if TYPE_CHECKING:
+    from chirrup.store.pubsub import PubSubRows
 
 MAX_NAME: Final = 512
 """Characters of a node's name, and of an item's id."""
@@ -111,7 +114,7 @@ async def put(engine: Engine, service: Service, node: Node, item: Item | None, s
 
 
 def _store(
-    rows: Any, *, engine: Engine, owner: str, node: Node, name: str, publisher: JID, stamp: float, text: str,
+    rows: PubSubRows, *, engine: Engine, owner: str, node: Node, name: str, publisher: JID, stamp: float, text: str,
     may_replace: bool,
 ) -> None:  # fmt: skip
     limits, config = engine.limits, node.config
@@ -151,7 +154,7 @@ async def take(
     """Delete an item, and tell of it when that is durable. StanzaError if there is none."""
     owner = service.jid.text
 
-    def op(rows: Any) -> None:
+    def op(rows: PubSubRows) -> None:
         there = rows.find(owner, node.name, [item])
         if not there:
             raise StanzaError("item-not-found", "there is no such item")

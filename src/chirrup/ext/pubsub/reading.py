@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
@@ -22,6 +22,9 @@ from chirrup.ext.pubsub.service import Node, Service
 from chirrup.ext.rsm.pages import Wanted, told, wanted
 from chirrup.ext.rsm.payloads import Set
 
+if TYPE_CHECKING:
+    from chirrup.store.pubsub import PubSubRows, StoredItem
+
 _MAX_NAMED: Final = 100
 """Items that one request may name."""
 
@@ -39,7 +42,7 @@ async def items(engine: Engine, service: Service, sender: JID, request: PubSub) 
     return PubSub(items=Items(node.name, items=tuple(_told(node, one) for one in found)), set=page)
 
 
-async def _named(engine: Engine, service: Service, node: Node, asked: Items) -> list[Any]:
+async def _named(engine: Engine, service: Service, node: Node, asked: Items) -> list[StoredItem]:
     names = [one.id or "" for one in asked.items]
     if len(names) > _MAX_NAMED or any(len(name) > MAX_NAME for name in names):
         raise StanzaError("not-acceptable", f"one request may name {_MAX_NAMED} items")
@@ -50,7 +53,7 @@ async def _named(engine: Engine, service: Service, node: Node, asked: Items) -> 
 
 async def _page(
     engine: Engine, service: Service, node: Node, asked: Items, page: Set | None
-) -> tuple[list[Any], Set | None]:
+) -> tuple[list[StoredItem], Set | None]:
     """A page; what is told of it where one was asked for, or where not everything fits."""
     owner, largest = service.jid.text, engine.limits.max_items
     if asked.max_items is not None and asked.max_items < 1:
@@ -58,7 +61,7 @@ async def _page(
     newest = Wanted(min(asked.max_items or largest, largest), backwards=True)
     where, since = newest if page is None else wanted(page, largest=largest), engine.oldest(node)
 
-    def read(rows: Any) -> tuple[list[Any], Set | None]:
+    def read(rows: PubSubRows) -> tuple[list[StoredItem], Set | None]:
         after, before = _position(rows, owner, node, where.after), _position(rows, owner, node, where.before)
         found = [] if where.limit == 0 else rows.items(
             owner, node.name, limit=where.limit, after=after, before=before, newest=where.backwards,
@@ -74,18 +77,17 @@ async def _page(
     return await engine.read(read)
 
 
-def _position(rows: Any, owner: str, node: Node, item: str | None) -> int | None:
+def _position(rows: PubSubRows, owner: str, node: Node, item: str | None) -> int | None:
     """Where a page begins or ends."""
     if item is None:
         return None
     found = rows.find(owner, node.name, [item])
     if not found:
         raise StanzaError("item-not-found", "there is no such item to begin or end a page at")
-    position: int = found[0].position
-    return position
+    return found[0].position
 
 
-def _fitting(engine: Engine, found: list[Any], *, from_end: bool = False) -> list[Any]:
+def _fitting(engine: Engine, found: list[StoredItem], *, from_end: bool = False) -> list[StoredItem]:
     """As many as fit into an answer, but one at least."""
     size = 0
     ordered = found[::-1] if from_end else found
@@ -97,7 +99,7 @@ def _fitting(engine: Engine, found: list[Any], *, from_end: bool = False) -> lis
     return found
 
 
-def _told(node: Node, stored: Any) -> Item:
+def _told(node: Node, stored: StoredItem) -> Item:
     publisher = JID.parse(stored.publisher).bare.text if node.config.itemreply == "publisher" else None
     return Item(stored.item, publisher, (parse_element(stored.payload),) if stored.payload else ())
 

@@ -41,12 +41,15 @@ from chirrup.server.module import (
 )
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from chirrup.ext.pubsub.config import NodeConfig
     from chirrup.server.host import Host
+    from chirrup.store.pubsub import StoredItem, StoredNode
 
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 
 T = TypeVar("T")
-Work = Callable[[PersonalService], "Awaitable[Payload | None] | Payload | None"]
 
 
 class PersonalEventing(Module):
@@ -67,10 +70,10 @@ class PersonalEventing(Module):
     Settings = Limits
     settings: Limits
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: Limits) -> None:
         super().__init__(host, settings)
         self.engine = Engine(host, self.settings)
-        self._also: list[tuple[Callable[[Any, str], Any], Callable[[Account, Any], None]]] = []
+        self._also: list[tuple[Callable[[Connection, str], Any], Callable[[Account, Any], None]]] = []
         self._peers: dict[JID, set[str]] = {}
         """The localparts of the accounts that a client elsewhere has sent presence to."""
 
@@ -90,7 +93,7 @@ class PersonalEventing(Module):
         maker is answered; what is returned ends that."""
         return self.engine.observe(node, observer)
 
-    def also_load(self, op: Callable[[Any, str], T], take: Callable[[Account, T], None]) -> None:
+    def also_load(self, op: Callable[[Connection, str], T], take: Callable[[Account, T], None]) -> None:
         """Read something else when an account comes into memory, in the same query of the store: `op` is given the
         connection and the account's bare JID, and `take` the account and what `op` has returned."""
         self._also.append((op, take))
@@ -127,19 +130,19 @@ class PersonalEventing(Module):
                 if error.condition != "item-not-found":
                     raise
 
-    async def items(self, account: Account, node: str) -> list[Any]:
-        """All items of an account's node, oldest first, as `StoredItem`s; none without the node."""
+    async def items(self, account: Account, node: str) -> list[StoredItem]:
+        """All items of an account's node, oldest first; none without the node."""
         if node not in account.get(PersonalService).nodes:
             return []
         return await self.engine.store.pubsub.newest(account.jid.text, node, self.settings.max_items)
 
-    async def item(self, account: Account, node: str, item: str) -> Any | None:
-        """One item of an account's node, as `StoredItem`."""
+    async def item(self, account: Account, node: str, item: str) -> StoredItem | None:
+        """One item of an account's node."""
         found = await self.engine.store.pubsub.find(account.jid.text, node, [item])
         return found[0] if found else None
 
-    def config(self, account: Account, node: str) -> Any | None:
-        """The `NodeConfig` of an account's node, if there is one."""
+    def config(self, account: Account, node: str) -> NodeConfig | None:
+        """The configuration of an account's node, if there is one."""
         found = account.get(PersonalService).nodes.get(node)
         return None if found is None else found.config
 
@@ -150,7 +153,7 @@ class PersonalEventing(Module):
         service = PersonalService(account, self._caps)
         owner, store = account.jid.text, self.engine.store
 
-        def read(connection: Any) -> tuple[list[Any], list[Any]]:
+        def read(connection: Connection) -> tuple[list[StoredNode], list[Any]]:
             return store.pubsub.within(connection).nodes(owner), [op(connection, owner) for op, _ in self._also]
 
         nodes, others = await store.read(read)

@@ -21,6 +21,8 @@ from chirrup.server.module import Addressee, Module, Request, Session, Settings,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sqlalchemy import Connection
+
     from chirrup.core.sasl import ScramKeys
     from chirrup.server.host import Host
 
@@ -71,7 +73,7 @@ class Doorkeeper(Protocol):
     async def admit(self, stream: dict[type, Any], local: str) -> None:
         """Raise StanzaError where it can't have that name."""
 
-    def take(self, connection: Any, stream: dict[type, Any]) -> None:
+    def take(self, connection: Connection, stream: dict[type, Any]) -> None:
         """Use its invitation up, in the transaction that makes the account. Raises StanzaError."""
 
     async def registered(self, stream: dict[type, Any], local: str) -> None:
@@ -86,7 +88,7 @@ class Registration(Module):
     Settings = RegistrationSettings
     settings: RegistrationSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: RegistrationSettings) -> None:
         super().__init__(host, settings)
         self._mode = self.settings.mode
         self.doorkeeper: Doorkeeper | None = None
@@ -192,7 +194,7 @@ class Registration(Module):
             await doorkeeper.admit(stream, jid.local)
         keys, now = await self._keys(password), self.host.clock.time()
 
-        def make(connection: Any) -> None:
+        def make(connection: Connection) -> None:
             if accounts.within(connection).create_many(self.host.name, [(jid.local, keys)], created=now):
                 raise StanzaError("conflict", "somebody has that username already")
             if doorkeeper is not None:

@@ -73,7 +73,7 @@ class Rosters(Module):
     Settings = RosterSettings
     settings: RosterSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: RosterSettings) -> None:
         super().__init__(host, settings)
         self._stewards: list[Steward] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from chirrup.ext.vcard import NS
 from chirrup.server.module import Account, Addressee, Module, Request, Settings, Xep, iq_get, iq_set
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from chirrup.server.host import Host
 
 Watcher = Callable[[Account, Element], Awaitable[None]]
@@ -37,7 +39,7 @@ class VCards(Module):
     Settings = VCardSettings
     settings: VCardSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: VCardSettings) -> None:
         super().__init__(host, settings)
         self._values = host.store.value("vcard")
         self._watchers: list[Watcher] = []
@@ -55,7 +57,7 @@ class VCards(Module):
         found = await self._values.get(owner.text)
         return None if found is None else parse_element(found)
 
-    def has(self, connection: Any, owner: str) -> bool:
+    def has(self, connection: Connection, owner: str) -> bool:
         """Whether an account has one, within somebody's query."""
         return self._values.within(connection).get(owner) is not None
 
