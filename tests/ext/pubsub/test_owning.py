@@ -94,7 +94,6 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"purge_offline": "true"}, "not-acceptable invalid-options"),
     ({"title": "x" * 2000}, "not-acceptable invalid-options"),
     ({"roster_groups_allowed": ",".join(["x" * 1000] * 9)}, "not-acceptable invalid-options"),
-    ({"nonsense": "1"}, "not-acceptable invalid-options"),
 ]
 
 
@@ -106,6 +105,18 @@ async def test_what_a_configuration_cannot_be(people: Any) -> None:
             assert await people.own(juliet, configure(people, "tune", **values)) == error, values
         assert await people.own(juliet, "<configure node='tune'/>") == "bad-request"
         assert await people.own(juliet, configure(people, "none", title="x")) == "item-not-found"
+
+
+async def test_fields_that_are_not_known_are_ignored(people: Any) -> None:
+    """XEP-0004, Form Types; fields of publishing options are preconditions (XEP-0060 §7.1.5)."""
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        created = people.options(NODE_CONFIG, "configure", access_model="open", nonsense="1")
+        assert await people.do(juliet, f"<create node='tune'/>{created}") == ""
+        assert await people.own(juliet, configure(people, "tune", nonsense="1", title="Music")) == ""
+        now = await form(people, juliet, "<configure node='tune'/>")
+        assert (now.values("pubsub#title"), now.values("pubsub#access_model")) == (("Music",), ("open",))
+        assert await people.publish(juliet, "tune", "a", nonsense="1") == "not-acceptable invalid-options"
 
 
 async def test_deleting_and_purging(people: Any, friends: Any) -> None:

@@ -74,8 +74,9 @@ class NodeConfig:
     # -- as forms
 
     def with_form(self, form: Form) -> Self:
-        """This configuration with what a form submits in place. StanzaError for what can't be."""
-        return self.with_values(read_values(form))
+        """This configuration with what a form submits in place. Fields that aren't known are ignored, as in any form
+        (XEP-0004, Form Types). StanzaError for values that can't be."""
+        return self.with_values(read_values(form, ignore_unknown=True))
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         return replace(self, **values)
@@ -156,8 +157,9 @@ _MAX_TOGETHER: Final = 8000
 """Characters of all values of a field."""
 
 
-def read_values(form: Form) -> dict[str, Any]:
-    """What a form sets, by the names of `NodeConfig`. StanzaError for fields and values that there aren't."""
+def read_values(form: Form, *, ignore_unknown: bool = False) -> dict[str, Any]:
+    """What a form sets, by the names of `NodeConfig`. StanzaError for values that can't be, and for fields that aren't
+    known, unless they are ignored."""
     values: dict[str, Any] = {}
     for field in form.fields:
         if field.var == FORM_TYPE or not field.var:
@@ -165,6 +167,8 @@ def read_values(form: Form) -> dict[str, Any]:
         name = field.var.removeprefix("pubsub#")
         spec = SPECS.get(name)
         if spec is None or name == field.var:
+            if ignore_unknown:
+                continue
             raise refusal("not-acceptable", "invalid-options", f"there is no field {field.var!r}")
         values[name] = _read(name, spec, field)
     return values
