@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -255,6 +256,48 @@ async def test_who_shows_one_hash_and_another_in_turns_stands_in_each_line_once(
         await show(mallory, older(TUNE))
         await mallory.settle()
         assert max(len(question.entities) for question in caps(server)._questions.values()) == 2
+
+
+async def test_who_shows_ever_new_hashes_is_asked_one_thing_at_a_time() -> None:
+    """What was asked before would wait for its answer, a minute long, as often as a client can send presence."""
+    async with serve() as server:
+        mallory = await server.client("mallory")
+        await show(mallory, older(TUNE))
+        await asked(mallory)
+        underway = len(asyncio.all_tasks())
+        for number in range(300):
+            await show(mallory, Caps("https://example.org/player", f"{number:027d}=", "sha-1").to_element())
+            await show(mallory, Caps2((Hash("unheard-of", f"{number}"),)).to_element())
+            if number % 10 == 0:
+                await mallory.settle()
+        await mallory.settle()
+        assert len(asyncio.all_tasks()) <= underway + 2
+        await show(mallory, older(MOOD))
+        request = await asked(mallory)
+        while (
+            request.first is None
+            or request.first.get("node") != f"https://example.org/player#{verification_string(MOOD)}"
+        ):
+            request = await asked(mallory)
+        await tell(mallory, request, MOOD)
+        assert features(server, mallory) == names(MOOD)
+
+
+async def test_who_comes_back_to_a_hash_that_nobody_has_explained_yet_is_asked() -> None:
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        bob, alice = await server.client("bob"), await server.client("alice")
+        await show(bob, older(TUNE))
+        await asked(bob)  # and says nothing
+        for info in TUNE, MOOD, TUNE:
+            await show(alice, older(info))
+        await alice.settle()
+        clock.advance(6)
+        request = await asked(alice)
+        while request.first is None or verification_string(TUNE) not in request.first.get("node"):
+            request = await asked(alice)
+        await tell(alice, request, TUNE)
+        assert features(server, alice) == names(TUNE)
 
 
 async def test_a_change_while_the_session_goes_on() -> None:

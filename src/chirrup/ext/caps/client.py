@@ -13,7 +13,7 @@ from chirrup.core.errors import ChirrupError, PayloadError
 from chirrup.core.jid import JID
 from chirrup.ext.caps import NODE_PREFIX, NS, NS_2
 from chirrup.ext.caps.hashes import capability_hash, verification_string
-from chirrup.ext.caps.known import Claim, Known, interned, read_claim
+from chirrup.ext.caps.known import Claim, Known, read_claim
 from chirrup.ext.caps.payloads import Caps, Caps2, Hash
 from chirrup.ext.disco.client import Disco
 from chirrup.ext.disco.payloads import Info
@@ -121,9 +121,9 @@ class Capabilities(Feature):
             raise PayloadError(f"{jid} has more than {_MOST_FEATURES} features")
         if sum(len(feature.var) for feature in info.features) > _MOST_CHARACTERS:
             raise PayloadError(f"the features of {jid} have more than {_MOST_CHARACTERS} characters")
-        features = interned([feature.var for feature in info.features])
+        features = frozenset(feature.var for feature in info.features)
         if claim is not None and claim.key in (proven := claim.proven(info, query.lang or iq.lang)):
-            self._known.add(proven, features)
+            return self._known.add(proven, features)
         return features
 
     def _asked(self, key: tuple[JID, str], asking: asyncio.Future[frozenset[str]]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -129,14 +129,16 @@ class Known:
                 return found
         return None
 
-    def add(self, names: list[str], features: frozenset[str]) -> None:
-        """Remember what these hashes stand for."""
+    def add(self, names: list[str], features: frozenset[str]) -> frozenset[str]:
+        """Remember what these hashes stand for; the features, as they are kept."""
+        features = interned(features)
         for name in names:
             if name not in self._features:
                 self._write(name, json.dumps(sorted(features)))
             self._features[name] = features
             self._features.move_to_end(name)
         self._shrink()
+        return features
 
     def _shrink(self) -> None:
         while len(self._features) > self._limit:
@@ -144,6 +146,7 @@ class Known:
             self._write(name, None)
 
 
-def interned(features: list[str]) -> frozenset[str]:
-    """A set of features whose texts are shared with other sets."""
+def interned(features: Iterable[str]) -> frozenset[str]:
+    """A set of features whose texts are shared with other sets. Only for what is remembered, which is bounded: Python
+    3.12 keeps such texts for ever."""
     return frozenset(map(sys.intern, features))

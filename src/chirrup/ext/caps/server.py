@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from chirrup.core.jid import JID
 from chirrup.core.xml import Element
 from chirrup.ext.caps import NODE_PREFIX, NS, NS_2
 from chirrup.ext.caps.hashes import capability_hash, verification_string
-from chirrup.ext.caps.known import Claim, Known, interned, read_claim
+from chirrup.ext.caps.known import Claim, Known, read_claim
 from chirrup.ext.caps.payloads import Caps, Caps2, Hash
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.disco.server import Disco
@@ -64,8 +64,11 @@ class Entity:
     """In whose name it is asked."""
     session: Session | None = None
     claim: Claim | None = None
+    question: Question | None = None
+    """What the claim stands for, while that isn't known."""
     features: frozenset[str] | None = None
     answer: asyncio.Future[Element] | None = None
+    """What it hasn't answered yet; it is asked one thing at a time."""
 
 
 @dataclass(eq=False, slots=True)
@@ -74,15 +77,20 @@ class Question:
 
     claim: Claim
     entities: dict[Entity, None] = field(default_factory=dict)
-    unasked: deque[Entity] = field(default_factory=deque)
+    unasked: dict[Entity, None] = field(default_factory=dict)
     waiting: int = 0
     """How many answers may still come."""
 
     def add(self, entity: Entity) -> None:
-        """Somebody shows the hash; who shows it again is asked only once."""
-        if entity not in self.entities:
-            self.entities[entity] = None
-            self.unasked.append(entity)
+        """Somebody shows the hash."""
+        entity.question = self
+        self.entities[entity] = self.unasked[entity] = None
+
+    def drop(self, entity: Entity) -> None:
+        """Somebody shows it no longer."""
+        entity.question = None
+        self.entities.pop(entity, None)
+        self.unasked.pop(entity, None)
 
 
 Watcher = Callable[[Session | JID], None]
@@ -97,7 +105,7 @@ class Capabilities(Module):
     Settings = CapsSettings
     settings: CapsSettings
 
-    def __init__(self, host: Host, settings: Any) -> None:
+    def __init__(self, host: Host, settings: CapsSettings) -> None:
         super().__init__(host, settings)
         self._store = host.store.map("caps")
         self._known = Known(self.settings.max_known, self._write)
@@ -238,6 +246,8 @@ class Capabilities(Module):
     def _leave(self, entity: Entity) -> None:
         """An entity shows its claim no longer."""
         entity.claim = None
+        if entity.question is not None:
+            entity.question.drop(entity)
         if entity.answer is not None:
             entity.answer.cancel()
 
@@ -252,13 +262,12 @@ class Capabilities(Module):
     # -- asking
 
     def _ask_next(self, question: Question) -> None:
-        while question.unasked:
-            entity = question.unasked.popleft()
-            if entity.claim == question.claim:
-                question.waiting += 1
-                self.host.server.spawn(self._ask(question, entity))
-                return
-        if not question.waiting and self._questions.get(question.claim.key) is question:
+        entity = next(iter(question.unasked), None)
+        if entity is not None:
+            del question.unasked[entity]
+            question.waiting += 1
+            self.host.server.spawn(self._ask(question, entity))
+        elif not question.waiting and self._questions.get(question.claim.key) is question:
             del self._questions[question.claim.key]
 
     async def _ask(self, question: Question, entity: Entity) -> None:
@@ -266,26 +275,30 @@ class Capabilities(Module):
         something wrong, that is true of itself alone (XEP-0115 §5.4)."""
         timer = self.host.clock.call_later(_PATIENCE, partial(self._ask_next, question))
         try:
-            answer = await self._answer(entity, question.claim.node) or await self._answer(entity, None)
+            answer = await self._answer(question, entity, question.claim.node)
+            answer = answer or await self._answer(question, entity, None)
         finally:
             timer.cancel()
             question.waiting -= 1
-        if entity.claim == question.claim and answer is not None:
+        if entity.question is question and answer is not None:
             info, lang = answer
-            features = interned([feature.var for feature in info.features])
+            features = frozenset(feature.var for feature in info.features)
             proven = question.claim.proven(info, lang)
             if question.claim.key in proven:
                 self._prove(question, entity, proven, features)
                 return
             self._settle(entity, features)
-        elif entity.claim == question.claim:
+        elif entity.question is question:
             entity.features = None
         self._ask_next(question)
 
-    async def _answer(self, entity: Entity, node: str | None) -> tuple[Info, str] | None:
-        """What an entity tells of a node of its own, and the language that it does so in; None if nothing of use."""
-        if entity.claim is None:
+    async def _answer(self, question: Question, entity: Entity, node: str | None) -> tuple[Info, str] | None:
+        """What an entity tells of a node of its own, and the language that it does so in; None if nothing of use, or it
+        is about something else by now."""
+        if entity.question is not question:
             return None
+        if entity.answer is not None:
+            entity.answer.cancel()
         answer = entity.answer = self.host.iq.ask(entity.jid, Info(node).to_element(), sender=entity.asker)
         timer = self.host.clock.call_later(self.settings.answer_timeout, answer.cancel)
         try:
@@ -318,12 +331,10 @@ class Capabilities(Module):
             self._settle(entity, features)
             self._ask_next(question)
             return
-        self._known.add(names, features)
-        for other in question.entities:
-            if other.claim == question.claim:
-                self._settle(other, features)
-        question.entities.clear()
-        question.unasked.clear()
+        features = self._known.add(names, features)
+        for other in list(question.entities):
+            question.drop(other)
+            self._settle(other, features)
 
     # -- the server's own
 
