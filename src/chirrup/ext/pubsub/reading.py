@@ -8,6 +8,7 @@ from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_element
 from chirrup.ext.pubsub.engine import Engine
+from chirrup.ext.pubsub.errors import unsupported
 from chirrup.ext.pubsub.payloads import (
     Affiliation,
     Affiliations,
@@ -35,6 +36,8 @@ async def items(engine: Engine, service: Service, sender: JID, request: PubSub) 
     assert asked is not None
     node = service.find(asked.node)
     service.check_reader(node, sender)
+    if not node.config.persist_items:
+        raise unsupported("persistent-items")
     if asked.items:
         found, page = await _named(engine, service, node, asked), None
     else:
