@@ -191,6 +191,23 @@ async def test_a_request_that_is_approved_in_the_list(people: Any) -> None:
         assert await people.items(tybalt, "tune", to=JULIET) == "not-authorized presence-subscription-required"
 
 
+@pytest.mark.parametrize(("affiliation", "now"), [("publisher", "subscribed"), ("outcast", "none")])
+async def test_a_request_that_an_affiliation_decides(people: Any, affiliation: str, now: str) -> None:
+    """XEP-0060 §8.7.4: nobody is left waiting."""
+    async with serve() as server:
+        juliet = await server.client("juliet", presence=True)
+        tybalt = await server.client("tybalt", presence=True)
+        await request(people, juliet, tybalt)
+        one = f"<affiliation jid='tybalt@localhost' affiliation='{affiliation}'/>"
+        assert await people.own(juliet, f"<affiliations node='tune'>{one}</affiliations>") == ""
+        event = await people.arrives(tybalt)
+        assert event.subscription is not None
+        assert event.subscription.subscription == now
+        answer = await people.ask(juliet, "<subscriptions node='tune'/>", ns=f"{people.NS}#owner")
+        states = [one.get("subscription") for one in answer.first.first.elements()]
+        assert states == [now] * (now == "subscribed")
+
+
 async def test_owners_subscribe_nobody_who_has_not_asked(people: Any, friends: Any) -> None:
     async with serve() as server:
         juliet, _ = await friends(server)

@@ -26,7 +26,7 @@ from chirrup.ext.pubsub.owner_payloads import (
 from chirrup.ext.pubsub.payloads import Create, PubSub
 from chirrup.ext.pubsub.publishing import new_node
 from chirrup.ext.pubsub.service import AFFILIATIONS, Node, Service
-from chirrup.ext.pubsub.subscribing import has_room, set_state, tell_state
+from chirrup.ext.pubsub.subscribing import has_room, needs_nobody, set_state, tell_state
 
 if TYPE_CHECKING:
     from chirrup.store.pubsub import PubSubRows
@@ -211,13 +211,16 @@ async def change_affiliations(engine: Engine, service: Service, sender: JID, ask
 
     await engine.write(service, op)
     await drop_outsiders(engine, service, node)
+    for jid, state in list(node.subscriptions.items()):
+        if state == "pending" and needs_nobody(service, node, jid):  # nobody has to approve it any more (§8.7.4)
+            await set_state(engine, service, node, jid, "subscribed")
+            tell_state(engine, service, node, jid, "subscribed")
     await _welcome(engine, service, node, told_before)
 
 
 async def drop_outsiders(engine: Engine, service: Service, node: Node) -> None:
     """End the subscriptions of those who may no longer have any (XEP-0163 §8.1)."""
-    for jid, state in list(node.subscriptions.items()):
+    for jid in list(node.subscriptions):
         if service.refusal(node, jid, subscribing=True) is not None:
             await set_state(engine, service, node, jid, "")
-            if state == "subscribed":
-                tell_state(engine, service, node, jid, "")
+            tell_state(engine, service, node, jid, "")

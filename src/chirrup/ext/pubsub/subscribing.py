@@ -35,7 +35,7 @@ async def subscribe(engine: Engine, service: Service, sender: JID, asked: Subscr
     if not node.config.subscribe:
         raise unsupported("subscribe", "the node takes no subscriptions")
     before = node.subscriptions.get(asked.jid)
-    state = "subscribed" if _needs_nobody(service, node, sender) else "pending"
+    state = "subscribed" if needs_nobody(service, node, sender) else "pending"
     if before == state == "pending":
         raise refusal("not-authorized", "pending-subscription", "the owner hasn't decided yet")
     if before is None:
@@ -58,7 +58,7 @@ def has_room(engine: Engine, service: Service, node: Node, new: int = 1) -> bool
     return len(node.subscriptions) + new <= limits.max_subscribers and service.involved + new <= limits.max_involved
 
 
-def _needs_nobody(service: Service, node: Node, sender: JID) -> bool:
+def needs_nobody(service: Service, node: Node, sender: JID) -> bool:
     """Whether the owner needn't approve."""
     trusted = service.affiliation(node, sender) in ("owner", "publisher", "member")
     return trusted or node.config.access_model != "authorize"
