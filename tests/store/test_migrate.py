@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Column, Engine, create_engine, inspect, text
 
 import chirrup.store
 from chirrup.core.errors import SchemaTooNew, StoreError, StoreLocked
@@ -144,6 +144,11 @@ def as_of(version: str) -> Callable[[Connection], None]:
     return upgrade
 
 
+def table_names(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(inspect(connection).get_table_names())
+
+
 async def test_what_waited_in_the_log_waits_as_messages(url: str, open_store: Opener) -> None:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
     stanza = "<message from='romeo@example.net/orchard' to='alice@example.org'><body>{}</body></message>"
@@ -188,6 +193,82 @@ async def test_an_account_of_the_first_schema_is_there_in_the_newest(url: str, o
     found = await store.accounts.login("example.org", "alice")
     assert found is not None and found.keys["SHA-256"].iterations == 4096
     assert await store.map("roster").all(ALICE) == {"bob": "friend"}
+
+
+async def test_an_upgrade_that_fails_half_way_leaves_the_earlier_schema(url: str, open_store: Opener) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of("0002")(connection)
+        row = "INSERT INTO log_entry (id, owner, name, stamp, value) VALUES (1, 'a@b', 'offline', 1.5, '<message/>')"
+        connection.execute(text(row))
+        connection.execute(text("CREATE TABLE message_indexed (taken text)"))  # 0004 wants to make it
+    before = table_names(engine)
+    with pytest.raises(StoreError, match="message_indexed"):
+        await open_store(url, exclusive=True)
+    assert table_names(engine) == before
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == "0002"
+        connection.execute(text("DROP TABLE message_indexed"))
+    engine.dispose()
+    store = await open_store(url, exclusive=True)
+    assert await store.messages.count_waiting("a@b") == 1
+
+
+@pytest.mark.parametrize("version", [f"{number:04}" for number in range(1, int(SCHEMA))])
+async def test_what_an_earlier_schema_has_is_kept(version: str, url: str, open_store: Opener) -> None:
+    """But for the words on PostgreSQL, and for what waited in the log: tests above."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of(version)(connection)
+        there = set(inspect(connection).get_table_names())
+        tables = [table for table in metadata.sorted_tables if table.name in there]
+        for table in tables:
+            connection.execute(table.delete())  # those that are one row
+            connection.execute(table.insert().values({column.name: sample(column) for column in table.columns}))
+        rows = {table.name: connection.execute(table.select()).all() for table in tables}
+    engine.dispose()
+    if not url.startswith("sqlite"):
+        rows.pop("message_indexed", None)
+    store = await open_store(url, exclusive=True)
+    for table in tables:
+        if table.name in rows:
+            assert await store.read(lambda c, table=table: c.execute(table.select()).all()) == rows[table.name]
+    assert await store.read(differences) == []
+
+
+def sample(column: Column[Any]) -> object:
+    """A value that differs from those of other columns, as far as keys of other tables allow."""
+    if column.foreign_keys:
+        (key,) = column.foreign_keys
+        return sample(key.column)
+    kind = column.type.python_type
+    if kind is bytes:
+        return column.name.encode().ljust(16, b".")  # as long as a key of AES
+    return kind(column.name) if kind is str else kind(len(column.name))
+
+
+async def test_an_upgrade_is_told_once(url: str, open_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of("0004")(connection)
+    engine.dispose()
+    caplog.set_level("INFO", logger="chirrup.store")
+    for _ in range(2):
+        store = await open_store(url, exclusive=True)
+        await store.close()
+    told = [record for record in caplog.records if record.name == "chirrup.store"]
+    assert [record.getMessage() for record in told] == [
+        "upgrading the database; whatever ends this leaves it as it was",
+        "the database is upgraded",
+    ]
+    values: dict[str, object] = told[1].values  # type: ignore[attr-defined]
+    assert (values["found"], values["schema"]) == ("0004", SCHEMA)
+
+
+async def test_a_new_database_is_no_upgrade(url: str, open_store: Opener, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="chirrup.store")
+    await open_store(url)
+    assert not [record for record in caplog.records if record.name == "chirrup.store"]
 
 
 async def test_what_was_indexed_with_other_words_is_found(postgres_url: str, open_store: Opener) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,8 @@ from chirrup.store.schema import SCHEMA
 # Alembic hands its context to migrations through a module of its own: one at a time in a process.
 _one_at_a_time: Final = threading.Lock()
 
+_log = logging.getLogger("chirrup.store")
+
 
 def ensure_schema(database: Database) -> None:
     """Create or upgrade the tables, where needed.
@@ -26,8 +30,13 @@ def ensure_schema(database: Database) -> None:
             database.check_empty(connection)
     if found != SCHEMA:
         with database.upgrading() as connection:
-            _version(connection, database)  # again, now that nobody else can change it
+            found = _version(connection, database)  # again, now that nobody else can change it
+            begun = time.monotonic()
+            if found is not None and found != SCHEMA:
+                _tell("upgrading the database; whatever ends this leaves it as it was", found)
             _upgrade(connection)
+        if found is not None and found != SCHEMA:
+            _tell("the database is upgraded", found, seconds=round(time.monotonic() - begun, 1))
 
 
 def _version(connection: Connection, database: Database) -> str | None:
@@ -45,6 +54,10 @@ def _version(connection: Connection, database: Database) -> str | None:
             "run the later version of Chirrup that wrote it, or restore a backup from before the upgrade"
         )
     return version
+
+
+def _tell(event: str, found: str, **values: object) -> None:
+    _log.info(event, extra={"values": {"found": found, "schema": SCHEMA, **values}})
 
 
 def _upgrade(connection: Connection) -> None:
