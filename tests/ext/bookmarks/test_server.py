@@ -182,3 +182,53 @@ async def test_bookmarks_from_before_that_are_too_many_stay_where_they_are(peopl
     async with serve({"modules": {"bookmarks": {"max_at_once": 1}}}, data=tmp_path) as server:
         juliet = await server.client("juliet")
         assert len(await private(juliet)) == 2
+
+
+async def in_old_place(people: Any, client: TestClient) -> list[str]:
+    """What is in the one item of the old node."""
+    answer = await people.ask(client, f"<items node='{OLD}'/>")
+    (item,) = answer.first.first.elements()
+    return [str(child).replace(f" xmlns='{OLD}'", "") for child in item.first.elements()]
+
+
+async def publish_old(people: Any, client: TestClient, inside: str, **options: str) -> None:
+    storage = f"<storage xmlns='{OLD}'>{inside}</storage>"
+    xml = f"<publish node='{OLD}'><item id='current'>{storage}</item></publish>{people.options(**options)}"
+    assert await people.do(client, xml) == ""
+
+
+async def test_pages_that_are_bookmarked_stay_in_the_old_node(people: Any) -> None:
+    async with serve() as server:
+        juliet = await server.client("juliet")
+        await publish_old(people, juliet, old(PLAY) + URL, access_model="whitelist")
+        assert URL in await private(juliet)
+        await add(people, juliet, ORCHARD)
+        assert URL in await in_old_place(people, juliet)
+        await private(juliet, old(PLAY) + old(ORCHARD))  # pages are taken back
+        assert len(await in_old_place(people, juliet)) == 2
+
+
+async def test_the_old_node_is_made_private_before_new_bookmarks_are_in_it(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server, NEW, OLD)
+        await publish_old(people, juliet, old(PLAY), access_model="presence")
+        assert len(await people.told(romeo)) == 1  # as its owner wanted it
+        await add(people, juliet, ORCHARD, "<password>secret</password>")
+        assert await people.told(romeo) == []
+        assert await people.items(romeo, OLD, to="juliet@localhost") == "not-allowed closed-node"
+        assert await in_old_node(people, juliet) == [PLAY, ORCHARD]
+
+
+async def test_a_room_keeps_its_item_however_its_address_is_written(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, _ = await friends(server, NEW)
+        extensions = "<extensions><state xmlns='http://myclient.example/' minimized='true'/></extensions>"
+        await add(people, juliet, "ThePlay@Conference.localhost", extensions)
+        await people.told(juliet)
+        await private(juliet, old("ThePlay@Conference.localhost", "The Play", autojoin="1"))
+        assert await people.told_items(juliet) == ["ThePlay@Conference.localhost"]
+        ((room, bookmark),) = (await get(people, juliet)).items()
+        assert (room, bookmark.name) == ("ThePlay@Conference.localhost", "The Play")
+        assert bookmark.extensions is not None
+        await private(juliet, "")
+        assert await get(people, juliet) == {}

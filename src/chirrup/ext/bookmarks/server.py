@@ -90,8 +90,7 @@ class Bookmarks(Module):
         kept = await self._private.read(account.jid, "storage", OLD)
         if kept is not None and kept.child("conference", OLD) is not None:
             return kept  # which couldn't be taken over
-        others = Storage.parse(kept).others if kept is not None else ()
-        return Storage(tuple(await self._old(account)), others).to_element()
+        return await self._together(account)
 
     async def write(self, account: Account, element: Element) -> None:
         """Take what an old client says that all bookmarks are."""
@@ -113,11 +112,18 @@ class Bookmarks(Module):
 
     async def _collate(self, account: Account) -> None:
         """Publish all bookmarks in the old node."""
-        storage = Storage(tuple(await self._old(account))).to_element()
+        storage = await self._together(account)
         try:
+            await self._make_private(account, OLD)
             await self._pubsub.publish(account, OLD, storage, _CURRENT)
         except StanzaError as error:  # no room; they are safe where they are
             self.host.log.info("bookmarks could not be collated", owner=account.jid.text, reason=str(error))
+
+    async def _make_private(self, account: Account, node: str) -> None:
+        """Let nobody else read a node, before what a client has kept for itself in another place is copied there."""
+        config = self._pubsub.config(account, node)
+        if config is not None and config.access_model != "whitelist":
+            await self._pubsub.configure(account, node, access_model="whitelist")
 
     # -- from one to the other
 
@@ -131,11 +137,19 @@ class Bookmarks(Module):
                 continue
         return found
 
-    async def _old(self, account: Account) -> list[OldConference]:
-        return [
+    async def _together(self, account: Account) -> Element:
+        """All bookmarks as old clients keep them, with what else those keep there."""
+        conferences = [
             OldConference(room, one.name, one.autojoin, one.nick, one.password)
             for room, one in (await self._items(account)).items()
         ]
+        return Storage(tuple(conferences), await self._others(account)).to_element()
+
+    async def _others(self, account: Account) -> tuple[Element, ...]:
+        """What is kept in private storage because it is no bookmark of a room."""
+        kept = await self._private.read(account.jid, "storage", OLD)
+        others = () if kept is None else kept.elements()
+        return tuple(one for one in others if (one.name, one.ns) != ("conference", OLD))
 
     async def _take(self, account: Account, element: Element) -> bool:
         """Make the items what an old client's element says; whether anything was different. What others than
@@ -146,21 +160,24 @@ class Bookmarks(Module):
             raise StanzaError("bad-request", str(error)) from None
         if len(storage.conferences) > self.settings.max_at_once:
             raise StanzaError("policy-violation", f"there may be {self.settings.max_at_once} bookmarks")
-        before = await self._items(account)
-        after = {room: (old, before.get(room)) for old in storage.conferences if (room := _room(old.jid))}
-        changed = {
-            room: _merged(old, known)
-            for room, (old, known) in after.items()
-            if known is None or _merged(old, known) != known
-        }
-        work = [self._publish(account, room, conference) for room, conference in changed.items()]
-        gone = before.keys() - after.keys()
-        await asyncio.gather(*work, *(self._pubsub.retract(account, NS, room) for room in gone))
+        before = {_room(id_) or id_: (id_, one) for id_, one in (await self._items(account)).items()}
+        wanted = {room: old for old in storage.conferences if (room := _room(old.jid))}
+        changed = {}
+        for room, old in wanted.items():
+            id_, known = before.get(room, (room, None))  # clients write addresses as they like
+            if (merged := _merged(old, known)) != known:
+                changed[id_] = merged
+        if changed:
+            await self._make_private(account, NS)
+        work = [self._publish(account, id_, conference) for id_, conference in changed.items()]
+        gone = [id_ for room, (id_, _) in before.items() if room not in wanted]
+        await asyncio.gather(*work, *(self._pubsub.retract(account, NS, id_) for id_ in gone))
+        others = await self._others(account)
         await self._private.write(account.jid, Storage((), storage.others).to_element())
-        return bool(changed or gone)
+        return bool(changed or gone or list(map(str, others)) != list(map(str, storage.others)))
 
-    async def _publish(self, account: Account, room: str, conference: Payload) -> None:
-        await self._pubsub.publish(account, NS, conference.to_element(), room)
+    async def _publish(self, account: Account, id_: str, conference: Payload) -> None:
+        await self._pubsub.publish(account, NS, conference.to_element(), id_)
 
 
 def _room(text: str) -> str:

@@ -16,12 +16,12 @@ from chirrup.ext.disco.payloads import Info, Item, Items
 from chirrup.ext.disco.server import Disco
 from chirrup.ext.forms import NS as FORMS
 from chirrup.ext.forms.payloads import Form
-from chirrup.ext.pubsub import AUTHORIZATION, NS, owning, publishing, reading, subscribing
+from chirrup.ext.pubsub import AUTHORIZATION, NODE_CONFIG, NS, owning, publishing, reading, subscribing
 from chirrup.ext.pubsub.discovery import FEATURES, node_info
 from chirrup.ext.pubsub.engine import Engine, Limits, Observer
 from chirrup.ext.pubsub.errors import refusal, unsupported
 from chirrup.ext.pubsub.last import Served, due, serve_peer, serve_session, wanted_by
-from chirrup.ext.pubsub.owner_payloads import OwnerPubSub
+from chirrup.ext.pubsub.owner_payloads import Configure, OwnerPubSub
 from chirrup.ext.pubsub.payloads import PubSub
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.service import Service, presence_needed
@@ -145,6 +145,12 @@ class PersonalEventing(Module):
         """The configuration of an account's node, if there is one."""
         found = account.get(PersonalService).nodes.get(node)
         return None if found is None else found.config
+
+    async def configure(self, account: Account, node: str, **values: str) -> None:
+        """Change fields of the configuration of an account's node, such as access_model="whitelist". Durable when this
+        returns."""
+        form = Form.of("submit", NODE_CONFIG, {f"pubsub#{name}": value for name, value in values.items()})
+        await owning.configure(self.engine, account.get(PersonalService), account.jid, Configure(node, form))
 
     # -- accounts, and who comes and goes
 
