@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chirrup.core.jid import JID
+from chirrup.server.keeper import Keeper
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
     from chirrup.server.session import Session
 
-D = TypeVar("D")
 
-
-class Account:
+class Account(Keeper):
     """One account of a host while it is in memory, which it is whenever one of its sessions lives."""
 
-    __slots__ = ("_data", "available", "host", "jid", "most_available", "non_negative", "refuses", "sessions")
+    __slots__ = ("available", "data", "host", "jid", "most_available", "non_negative", "refuses", "sessions")
 
     def __init__(self, host: Host, jid: JID) -> None:
         self.host = host
@@ -33,18 +32,7 @@ class Account:
         self.refuses: Callable[[JID], bool] | None = None
         """Whether nothing of an address may reach this account, and nothing of the account the address (XEP-0191); None
         where no address is refused. Set by the module that keeps the list."""
-        self._data: dict[type, object] = {}
-
-    def put(self, data: object) -> None:
-        """Keep a module's data for this account, found again by its type."""
-        self._data[type(data)] = data
-
-    def get(self, kind: type[D]) -> D:
-        """A module's data for this account. KeyError when the module never loaded it."""
-        return self._data[kind]  # type: ignore[return-value]
-
-    def find(self, kind: type[D]) -> D | None:
-        return self._data.get(kind)  # type: ignore[return-value]
+        self.data: dict[type, object] = {}
 
     def rank(self) -> None:
         """Work out anew who is available; called after a session's availability or priority has changed."""

@@ -50,7 +50,8 @@ async def bind(
         raise StanzaError("resource-constraint", f"an account may have {limits.resources_per_account} sessions at most")
     full = account.jid.with_resource(resource)
     session = Session(account, full, wire, log=log.bind(jid=full.text), secure=secure, lang=lang)
-    session.data.update((type(item), item) for item in data)
+    for item in data:
+        session.put(item)
     _begin(session)
     return session
 

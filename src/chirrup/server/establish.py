@@ -137,7 +137,7 @@ class Establishing:
         account = await (host.guest(self._account.local) if host.anonymous else host.load(self._account.local))
         if agent is not None and agent.id and account is not None:
             for older in list(account.sessions.values()):
-                if (known := older.data.get(UserAgent)) and isinstance(known, UserAgent) and known.id == agent.id:
+                if (known := older.find(UserAgent)) is not None and known.id == agent.id:
                     older.wire.fail(StreamError("conflict", "the same client has logged in anew"))
         try:
             return await bind(

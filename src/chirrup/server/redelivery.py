@@ -73,7 +73,7 @@ class Redelivery:
         def settled(future: asyncio.Future[Any]) -> None:
             if not future.cancelled() and (error := future.exception()) is not None:
                 if Unstored not in self.session.data:
-                    self.session.data[Unstored] = Unstored()
+                    self.session.put(Unstored())
                     self.session.log.error("unacknowledged stanzas could not be stored", reason=str(error))
                 if may_bounce(stanza):
                     reason = StanzaError("internal-server-error", "it could not be stored", type="wait")

@@ -13,6 +13,7 @@ from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, read_st
 from chirrup.core.stream import unexpected
 from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 from chirrup.server import redelivery
+from chirrup.server.keeper import Keeper
 from chirrup.server.outgoing import Outgoing
 from chirrup.server.resume import Absent, detach
 from chirrup.server.router import bounce, reason_of
@@ -66,7 +67,7 @@ class Wire(Protocol):
         """The session goes on elsewhere: say so, and end without it."""
 
 
-class Session(Outgoing):
+class Session(Outgoing, Keeper):
     """A client's bound resource. Created by the connection when binding succeeds."""
 
     __slots__ = (
@@ -87,7 +88,6 @@ class Session(Outgoing):
         self.most_available_since = 0.0
         """Since when it is one of `account.most_available`, if it is, in seconds since 1970."""
         self.data: dict[type, object] = {}
-        """What modules keep for this session, by type."""
         self._clear: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:

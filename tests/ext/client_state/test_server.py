@@ -60,7 +60,7 @@ async def test_presence_waits_and_only_the_newest_comes() -> None:
         for show in ("away", "xa", "dnd"):
             romeo.send(f"<presence><show>{show}</show></presence>")
         await romeo.settle()
-        assert len(session_of(server, phone).data[Waiting]) == 1  # type: ignore[arg-type]
+        assert len(session_of(server, phone).get(Waiting)) == 1
         phone.send(ACTIVE)
         (presence,) = [await phone.receive()]
         assert presence.child_text("show") == "dnd"
@@ -83,7 +83,7 @@ async def test_a_message_with_words_brings_all_that_waits_before_it() -> None:
         assert [stanza.first and stanza.first.name for stanza in came[1:]] == ["displayed", "paused", "body"]
         romeo.send("<presence><show>xa</show></presence>")
         await romeo.settle()
-        assert len(session_of(server, phone).data[Waiting]) == 1  # type: ignore[arg-type]
+        assert len(session_of(server, phone).get(Waiting)) == 1
 
 
 async def test_active_and_a_request_are_answered_in_order() -> None:
@@ -116,7 +116,7 @@ async def test_what_is_not_for_this_client_alone_waits_for_a_while() -> None:
         clock.advance(15)
         say(romeo, "<body>two</body>", "headline")
         await romeo.settle()
-        waiting = session_of(server, phone).data[Waiting]
+        waiting = session_of(server, phone).get(Waiting)
         assert len(waiting) == 2  # type: ignore[arg-type]
         clock.advance(6)
         assert [(await phone.receive()).child_text("body") for _ in range(2)] == ["one", "two"]
@@ -141,7 +141,7 @@ async def test_the_clock_is_set_anew_after_everything_was_sent() -> None:
         say(romeo, "<body>three</body>", "headline")
         await romeo.settle()
         clock.advance(15)
-        assert len(session_of(server, phone).data[Waiting]) == 1  # type: ignore[arg-type]
+        assert len(session_of(server, phone).get(Waiting)) == 1
         clock.advance(5)
         assert (await phone.receive()).child_text("body") == "three"
 
@@ -232,7 +232,7 @@ async def test_a_client_can_begin_inactive() -> None:
         assert host.bind_inline["inactive", NS](session, parse_element(INACTIVE)) is None
         say(romeo, MARKER)
         await romeo.settle()
-        assert len(session.data[Waiting]) == 1  # type: ignore[arg-type]
+        assert len(session.get(Waiting)) == 1
 
 
 @pytest.mark.parametrize("managed", [False, True])

@@ -464,7 +464,7 @@ async def test_switching_on_and_off_without_end_leaves_nothing(service: Any) -> 
         for _ in range(50):
             await enable(phone, service)
         sessions = server.server.hosts["localhost"].accounts["juliet"].sessions
-        assert [len(sessions[name].data[Linked]) for name in ("phone", "laptop")] == [1, 0]
+        assert [len(sessions[name].get(Linked)) for name in ("phone", "laptop")] == [1, 0]
         await phone.close()
         await say(await romeo_of(server))
         await service.next()

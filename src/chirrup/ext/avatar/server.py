@@ -146,9 +146,9 @@ class Avatars(Module):
     @hooks.presence_out(before=["presence"])
     def broadcast(self, session: Session, stanza: Element) -> None:
         if stanza is not self._told and stanza.attrs.get("type") is None:
-            session.data.pop(Silent, None)
+            session.drop(Silent)
             if not _speaks(stanza):
-                session.data[Silent] = Silent()
+                session.put(Silent())
         self._show(session, stanza)
 
     @hooks.presence_directed(before=["presence"])

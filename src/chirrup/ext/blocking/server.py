@@ -81,7 +81,7 @@ class Blocking(Module):
     def get(self, request: Request[BlockList]) -> BlockList:
         account = _account(request)
         if request.session is not None:
-            request.session.data[Listening] = Listening()
+            request.session.put(Listening())
         blocked = account.find(Blocked)
         return BlockList(tuple(map(Item, blocked.jids))) if blocked is not None else BlockList()
 
@@ -143,8 +143,8 @@ class Blocking(Module):
             for session in account.available:
                 self.host.send(Element("presence", CLIENT, type="unavailable", from_=session.jid, to=jid))
         for session in account.sessions.values():
-            directed: Any = session.data.get(Directed)
-            for jid in [jid for jid in directed or () if account.refuses is not None and account.refuses(jid)]:
+            directed = session.find(Directed) or Directed()
+            for jid in [jid for jid in directed if account.refuses is not None and account.refuses(jid)]:
                 self.host.send(Element("presence", CLIENT, type="unavailable", from_=session.jid, to=jid))
                 directed.discard(jid)
 

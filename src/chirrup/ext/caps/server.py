@@ -145,7 +145,7 @@ class Capabilities(Module):
                 session = account.sessions.get(who.resource) if account else None
                 return None if session is None else self.features_of(session)
         else:
-            entity = who.data.get(Entity)  # type: ignore[assignment]
+            entity = who.find(Entity)
         return None if entity is None else entity.features
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
@@ -168,16 +168,12 @@ class Capabilities(Module):
     def shown(self, session: Session, stanza: Element) -> None:
         """A client of this host shows its capabilities; one that doesn't, has those that it showed before."""
         if stanza.attrs.get("type") is None and (claim := read_claim(stanza)) is not None:
-            entity: Entity | None = session.data.get(Entity)  # type: ignore[assignment]
-            if entity is None:
-                entity = Entity(session.jid, self.host.jid, session)
-                session.data[Entity] = entity
-            self._take(entity, claim)
+            self._take(session.find(Entity) or session.put(Entity(session.jid, self.host.jid, session)), claim)
 
     @hooks.session_closed()
     def closed(self, session: Session) -> None:
-        if (entity := session.data.pop(Entity, None)) is not None:
-            self._leave(entity)  # type: ignore[arg-type]
+        if (entity := session.drop(Entity)) is not None:
+            self._leave(entity)
 
     @hooks.presence_arrived()
     def arrived(self, account: Account, stanza: Element, to: JID, sender: JID) -> None:
@@ -220,8 +216,8 @@ class Capabilities(Module):
         """Whether somebody elsewhere may learn that there is such an account, or needn't be asked."""
         if may_see(account, sender) or self._known.find(claim) is not None:
             return True
-        directed = (session.data.get(Directed) for session in account.sessions.values())
-        if any(isinstance(entities, Directed) and entities.knows(sender) for entities in directed):
+        directed = (session.find(Directed) for session in account.sessions.values())
+        if any(entities is not None and entities.knows(sender) for entities in directed):
             return True
         return any(wanting(account, sender) for wanting in self._wanting)
 

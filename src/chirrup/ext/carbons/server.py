@@ -74,14 +74,15 @@ class Carbons(Module):
 
     @iq_set(Disable, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
     def disable(self, request: Request[Disable]) -> None:
-        _own_session(request).data.pop(Enabled, None)
+        _own_session(request).drop(Enabled)
 
     @bind_inline("enable", NS)
     def enable_while_binding(self, session: Session, element: Element) -> None:
         self._enable(session)
 
     def _enable(self, session: Session) -> None:
-        session.data.setdefault(Enabled, Enabled(self.host.clock.time()))
+        if Enabled not in session.data:
+            session.put(Enabled(self.host.clock.time()))
 
     # -- what is copied
 
@@ -141,8 +142,8 @@ class Carbons(Module):
         head, tail = _halves("received", account.jid, stanza, origin.written)
         written = stanza.to_bytes()
         for session in account.most_available:
-            enabled = session.data.get(Enabled)
-            if isinstance(enabled, Enabled) and enabled.since < origin.came:
+            enabled = session.find(Enabled)
+            if enabled is not None and enabled.since < origin.came:
                 if session.management is not None:
                     session.management.replace(_addressed(session, head, tail), written)
                 origin.receivers.add(session)

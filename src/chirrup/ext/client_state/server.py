@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
@@ -67,7 +67,7 @@ class ClientState(Module):
     @nonza("inactive", NS)
     def inactive(self, session: Session, element: Element) -> None:
         if Waiting not in session.data:
-            waiting = session.data[Waiting] = Waiting()
+            waiting = session.put(Waiting())
             session.divert(partial(self._take, session, waiting))
 
     @nonza("active", NS)
@@ -102,12 +102,12 @@ class ClientState(Module):
         """What waits may be a copy of the message: it is sent, as the message would have it, so that it is known who
         has one."""
         for session in account.most_available:
-            waiting: Any = session.data.get(Waiting)
+            waiting = session.find(Waiting)
             if waiting:
                 self._send(session, waiting)
 
     def _end(self, session: Session) -> None:
-        waiting: Any = session.data.pop(Waiting, None)
+        waiting = session.drop(Waiting)
         if waiting is not None:
             session.undivert()
             self._send(session, waiting)
@@ -177,7 +177,7 @@ class ClientState(Module):
 
 def _nicks(session: Session, room: JID) -> Collection[str]:
     """The nicknames that a session has in a room: it has sent directed presence to each of them (XEP-0045 §7.2)."""
-    directed: Any = session.data.get(Directed)
+    directed = session.find(Directed)
     return () if directed is None else {entity.resource for entity in directed.of(room) if entity.resource}
 
 

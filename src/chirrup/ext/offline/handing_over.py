@@ -70,15 +70,15 @@ class Querying:
 @contextmanager
 def querying(session: Session) -> Iterator[None]:
     """While a session queries its archive it isn't handed anything over: what it finds there needn't be."""
-    session.data[Querying] = mark = Querying()
+    mark = session.put(Querying())
     try:
         yield
     finally:
-        del session.data[Querying]
+        session.drop(Querying)
         mark.over.set_result(None)
 
 
 async def no_query(session: Session) -> None:
     """Return when the session isn't querying its archive."""
-    while isinstance(mark := session.data.get(Querying), Querying):
+    while (mark := session.find(Querying)) is not None:
         await asyncio.shield(mark.over)

@@ -180,7 +180,7 @@ class Offline(Module):
             if kept.receiver is session:
                 kept.receiver = kept.task = None
         if not confirmed:
-            session.data[Unconfirmed] = Unconfirmed()
+            session.put(Unconfirmed())
             session.log.info("offline messages were not confirmed", kept=kept.count)
         self._offer(account, *account.most_available)
 
@@ -289,7 +289,7 @@ class Offline(Module):
         if confirmed:
             self._forget(account, page.ids)
         else:
-            session.data[Unconfirmed] = Unconfirmed()
+            session.put(Unconfirmed())
             self._offer(account, *account.most_available)
 
     def left_to_archive(self, session: Session, ids: list[int]) -> None:

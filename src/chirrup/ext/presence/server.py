@@ -78,7 +78,7 @@ class Presence(Module):
         initial = session.presence is None
         session.presence, session.priority = stanza, priority
         session.account.rank()
-        written = session.data[Written] = Written(*splice_to(stanza))
+        written = session.put(Written(*splice_to(stanza)))
         self._spread(session, stanza, written)
         if initial:
             self._collect(session)
@@ -92,13 +92,13 @@ class Presence(Module):
 
     def _leave(self, session: Session, stanza: Element) -> None:
         """Broadcast that a session is unavailable, also to those who only had directed presence of it."""
-        directed: Directed | None = session.data.pop(Directed, None)  # type: ignore[assignment]
+        directed = session.drop(Directed)
         account = session.account
         entities = [entity for entity in directed or () if not _reached(session, entity)]
         if session.presence is not None:
             self._spread(session, stanza, Written(*splice_to(stanza)))
             session.presence, session.priority = None, 0
-            del session.data[Written]
+            session.drop(Written)
             account.rank()
             if not account.available:
                 account.put(Away(self.host.clock.time()))
@@ -145,7 +145,7 @@ class Presence(Module):
         own = written_to(account.jid)
         for other in account.available:
             if other is not session:
-                session.write(_written(other).to(own))
+                session.write(other.get(Written).to(own))
         contributors = _open_to(account, account.get(Roster).contributors)
         for local, _, jid in contributors.local:
             contact = self.host.accounts.get(local)
@@ -164,7 +164,7 @@ class Presence(Module):
                     continue
                 if self._others and not self._passes(account, _shown(source), account.jid, source.jid):
                     continue
-                session.write(_written(source).to(own))
+                session.write(source.get(Written).to(own))
         for jid in contributors.remote:
             self.host.send(_presence("probe", account.jid, jid, secrets.token_urlsafe(9)))
 
@@ -183,7 +183,7 @@ class Presence(Module):
         elif was in ("from", "both"):
             for session in account.available:
                 self.host.send(_presence("unavailable", session.jid, contact))
-                if directed := _directed(session):
+                if directed := session.find(Directed):
                     directed.discard(contact)
 
     # -- directed presence
@@ -195,13 +195,13 @@ class Presence(Module):
         if kind is None:
             if _reached(session, to):
                 return
-            directed = _directed(session)
+            directed = session.find(Directed)
             if directed is None:
-                directed = session.data[Directed] = Directed()
+                directed = session.put(Directed())
             if len(directed) >= self.settings.max_directed and to not in directed:
                 raise StanzaError("resource-constraint", f"presence goes to {self.settings.max_directed} at a time")
             directed.add(to)
-        elif kind == "unavailable" and (directed := _directed(session)) is not None:
+        elif kind == "unavailable" and (directed := session.find(Directed)) is not None:
             directed.discard(to)
 
     # -- what arrives
@@ -214,7 +214,7 @@ class Presence(Module):
             return True
         if kind in ("unavailable", "error"):
             for session in (account.sessions.get(to.resource),) if to.resource else account.sessions.values():
-                if session is not None and (directed := _directed(session)) is not None:
+                if session is not None and (directed := session.find(Directed)) is not None:
                     directed.discard(sender)
         return False
 
@@ -235,7 +235,7 @@ class Presence(Module):
         told = [
             session
             for session in account.sessions.values()
-            if (directed := _directed(session)) is not None
+            if (directed := session.find(Directed)) is not None
             and sender in directed
             and to.resource in ("", session.jid.resource)
         ]
@@ -247,7 +247,7 @@ class Presence(Module):
     @hooks.iq_in()
     def ask(self, account: Account, stanza: Element, session: Session, sender: JID, origin: Origin) -> bool:
         """Refuse IQs of those who are shown no presence, to whom the session mustn't be known (§8.5.3.1)."""
-        directed = _directed(session)
+        directed = session.find(Directed)
         if may_see(account, sender) or sender == self.host.jid or (directed is not None and directed.knows(sender)):
             return False
         bounce(stanza, origin, StanzaError("service-unavailable"))
@@ -275,10 +275,6 @@ def _reached(session: Session, entity: JID) -> bool:
     )
 
 
-def _directed(session: Session) -> Directed | None:
-    return session.data.get(Directed)  # type: ignore[return-value]
-
-
 def _open_to(account: Account, audience: Audience) -> Audience:
     """Those to whom, and from whom, an account lets presence pass."""
     refuses = account.refuses
@@ -286,10 +282,6 @@ def _open_to(account: Account, audience: Audience) -> Audience:
         return audience
     local = tuple(contact for contact in audience.local if not refuses(contact[2]))
     return Audience(local, tuple(jid for jid in audience.remote if not refuses(jid)))
-
-
-def _written(session: Session) -> Written:
-    return session.data[Written]  # type: ignore[return-value]
 
 
 def _shown(session: Session) -> Element:

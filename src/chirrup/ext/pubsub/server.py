@@ -170,7 +170,7 @@ class PersonalEventing(Module):
 
     @hooks.session_available(after=["roster", "offline"])
     def available(self, session: Session) -> None:
-        session.data[Served] = Served()
+        session.put(Served())
         self._serve(session)
 
     def _capabilities(self, who: Session | JID) -> None:
@@ -183,8 +183,8 @@ class PersonalEventing(Module):
 
     def _serve(self, session: Session) -> None:
         """Send a session the last items that it wants and hasn't got."""
-        features, served = self._caps.features_of(session), session.data.get(Served)
-        if features is None or not isinstance(served, Served):
+        features, served = self._caps.features_of(session), session.find(Served)
+        if features is None or served is None:
             return
         fresh = wanted_by(features) - served.names
         if fresh:

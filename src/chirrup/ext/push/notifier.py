@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.xml import Element
@@ -131,7 +131,7 @@ def drop(account: Account, key: Key) -> None:
         gone.seen()
         _let_go(gone)
     for session in account.sessions.values():
-        linked: Any = session.data.get(Linked)
+        linked = session.find(Linked)
         if linked is not None:
             linked.discard(key)
 

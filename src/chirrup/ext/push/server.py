@@ -91,7 +91,9 @@ class Push(Module):
         older.options, older.failures = new.options, 0
         older.seen()
         if request.session is not None:
-            linked: Any = request.session.data.setdefault(Linked, Linked())
+            linked = request.session.find(Linked)
+            if linked is None:
+                linked = request.session.put(Linked())
             linked.add(new.key)
 
     def _check(self, asked: Enable) -> None:
@@ -236,7 +238,7 @@ def _of_the_absent(account: Account, registrations: Registrations) -> list[Regis
 
 
 def _is_linked(session: Session, key: Key) -> bool:
-    linked: Any = session.data.get(Linked)
+    linked = session.find(Linked)
     return linked is not None and key in linked
 
 

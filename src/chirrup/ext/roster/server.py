@@ -142,7 +142,7 @@ class Rosters(Module):
         if self.host.store.pending:  # else the session's answers might be held up, and pushes come before this one
             await self.host.store.settled()
         if request.session is not None:
-            request.session.data[Interested] = Interested()
+            request.session.put(Interested())
         roster = account.get(Roster)
         return None if request.payload.ver == roster.version else roster.query()
 
