@@ -52,7 +52,7 @@ class Session(Life):
     def __init__(self, jid: JID, *, reconnect: bool, timeout: float, keepalive: float, clock: Clock | None) -> None:
         super().__init__(jid, reconnect=reconnect, timeout=timeout, clock=clock)
         self.server_features = Element("features", STREAMS)
-        """The <stream:features/> that the server offered last."""
+        """The <stream:features/> that the server offered last in this session."""
         self.switched_on: frozenset[str] = frozenset()
         """The namespaces of what features had switched on while the resource was bound."""
         self.nonzas: dict[Name, Callable[[Element], None]] = {}
@@ -87,12 +87,14 @@ class Session(Life):
     async def _begin(self, negotiated: Negotiated) -> bool:
         link, managed = negotiated.link, self._managed
         resumed = negotiated.resumed
-        if not resumed:
+        if not resumed:  # what was offered to the session holds for as long as that goes on (XEP-0198 §9.2)
             self._end_session(Disconnected("its session is over"))
+            self.server_features = negotiated.features
+            self.switched_on = negotiated.switched_on
+            self._max_bytes = negotiated.max_bytes
+            idle = negotiated.idle_seconds
+            self._silence = self._keepalive if not idle else min(self._keepalive, idle / 2)
         self.jid = negotiated.jid
-        self.server_features = negotiated.features
-        self.switched_on = negotiated.switched_on
-        self._max_bytes = negotiated.max_bytes
         self._parser = negotiated.parser
         self._in_session = True
         if managed is not None:
@@ -103,8 +105,6 @@ class Session(Life):
         if negotiated.leftover:
             self.link_received(link, negotiated.leftover)
         link.belong(self)
-        idle = negotiated.idle_seconds
-        self._silence = self._keepalive if not idle else min(self._keepalive, idle / 2)
         self._timer = self.clock.call_later(min(_REST_SECONDS, self._silence), lambda: self._rest(link))
         if resumed and self._prepared:
             for feature in self.features:

@@ -6,6 +6,7 @@ import pytest
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.features.resume import Management, failed, managed
+from chirrup.core.features.sasl2 import ServerSASL2
 from chirrup.core.jid import JID
 from chirrup.core.stream import (
     CLIENT_FEATURES,
@@ -82,6 +83,24 @@ def test_the_former_one(ends):
     assert joined.client.of(SessionResumed) and joined.client.of(Ready) and not joined.client.of(Bound)
     assert joined.client.stream.jid == OLD.text and management.enabled
     assert list(management.unacknowledged) == [b"<message id='2'/>"]
+    assert "features" not in joined.transcript[-1] and joined.client.stream.leftover == b""
+
+
+def test_the_former_one_at_a_server_that_sends_features_all_the_same(ends, monkeypatch):
+    """They say nothing: the stream is ready by then, and whoever has it gets them (XEP-0198 §9.2)."""
+    offer = "<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>"
+    management = former()
+    success = ServerSASL2._answer_session
+
+    def more(self, stream, answer):
+        outcome = success(self, stream, answer)
+        stream._out.append(offer.encode())
+        return outcome
+
+    monkeypatch.setattr(ServerSASL2, "_answer_session", more)
+    joined = ends(management, Granted(OLD, None, (Element("resumed", SM, previd="old", h=1),)))
+    assert joined.client.of(SessionResumed) and joined.client.of(Ready)
+    assert joined.client.stream.leftover == offer.encode()
 
 
 def test_the_former_one_is_gone(ends):

@@ -3,11 +3,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from chirrup import Client, Element, Message
+from chirrup import Client, ConnectionState, Element, Message
+from chirrup.client import backoff
 from chirrup.ext.client_state.client import ClientState
 from chirrup.ext.client_state.waiting import Waiting
 from chirrup.ext.markers.payloads import Displayed
-from chirrup.testing import TestServer, serve
+from chirrup.testing import FakeClock, TestServer, serve
 
 
 def is_inactive(server: TestServer, client: Client) -> bool:
@@ -51,6 +52,24 @@ async def test_it_holds_for_the_next_session() -> None:
         await phone.connect()
         await phone.settle()
         assert not is_inactive(server, phone)
+
+
+async def test_a_session_that_goes_on_is_told_again() -> None:
+    """Which it is active without (§5.2), and comes without new stream features (XEP-0198 §9.2)."""
+    clock = FakeClock()
+    async with serve() as server, await server.sdk("juliet", features=[ClientState], clock=clock) as phone:
+        offered, states = phone.server_features, phone.states()
+        await phone.need(ClientState).inactive()
+        await phone.settle()
+        assert phone._link is not None
+        phone._link.abort()
+        async with asyncio.timeout(10):
+            while not (change := await anext(states)).resumed:
+                if change.state is ConnectionState.WAITING:
+                    clock.advance(backoff.FIRST)
+        assert phone.server_features is offered
+        await phone.settle()
+        assert is_inactive(server, phone)
 
 
 async def test_a_server_that_does_not_offer_it_is_told_nothing() -> None:

@@ -335,7 +335,9 @@ class ClientSASL2(ClientFeature):
             for feature in self._inline:
                 if feature.ns == answer.ns:
                     feature.answered(stream, answer)
-        if bound is not None and jid is not None and not stream.jid:
+        if stream.jid:  # a former session goes on at once, without new features (XEP-0198 §9.2)
+            return Outcome.DONE
+        if bound is not None and jid is not None:
             self._bind(stream, jid, bound)
         return Outcome.ADVANCE
 

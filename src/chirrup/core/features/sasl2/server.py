@@ -283,7 +283,8 @@ class ServerSASL2(ServerFeature):
         stream.jid = "" if answer.jid is None else answer.jid.text
         stream.trust()
         stream.emit(Authenticated(identity.username, str(identity.account or ""), identity.mechanism))
-        return Outcome.ADVANCE
+        # A former session goes on at once, without new features (XEP-0198 §9.2).
+        return Outcome.DONE if answer.jid is not None and answer.bound is None else Outcome.ADVANCE
 
     def _fail(self, stream: ServerSide, error: SASLError) -> Outcome:
         self._exchange.say(Said.FAILURE)
