@@ -232,3 +232,25 @@ async def test_a_room_keeps_its_item_however_its_address_is_written(people: Any,
         assert bookmark.extensions is not None
         await private(juliet, "")
         assert await get(people, juliet) == {}
+
+
+async def test_bookmarks_of_old_and_new_clients_that_come_from_a_server_that_kept_them_apart(
+    people: Any, tmp_path: Path
+) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await private(juliet, old(PLAY, "Former name") + old("street@conference.localhost") + URL)
+        await add(people, juliet, PLAY)
+        await add(people, juliet, ORCHARD)
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        shown = await private(juliet)
+        assert len(shown) == 4 and URL in shown
+        found = await get(people, juliet)
+        assert found.keys() == {PLAY, ORCHARD, "street@conference.localhost"}
+        assert found[PLAY].name == "Name"
+        await private(juliet, "".join(shown))  # as an old client that changes something
+        assert (await get(people, juliet)).keys() == found.keys()
+        await private(juliet, "".join(one for one in shown if PLAY not in one))
+        assert len(await private(juliet)) == 3

@@ -56,21 +56,23 @@ class Bookmarks(Module):
         self._private.hand_over("storage", OLD, self)
 
     async def _take_over(self, account: Account) -> None:
-        """Take over the bookmarks that an account had in private storage or in the old node before it had any here."""
-        if self._pubsub.config(account, NS) is None:
-            kept = await self._kept(account)
-            if not kept.conferences:
-                return
-            try:
-                if await self._take(account, kept.to_element()):
-                    await self._collate(account)
-            except StanzaError as error:  # they stay where they are
-                self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
+        """Take over the bookmarks that an account has in private storage, and before it has any here those in the old
+        node, too: so they come from other servers. What is here already stays as it is."""
+        kept = await self._kept(account)
+        if not kept.conferences:
+            return
+        together = Storage((*kept.conferences, *await self._old(account)), kept.others)
+        try:
+            if await self._take(account, together.to_element()):
+                await self._collate(account)
+        except StanzaError as error:  # they stay where they are
+            self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
 
     async def _kept(self, account: Account) -> Storage:
         """What there is in the old places, together."""
         found = [await self._private.read(account.jid, "storage", OLD)]
-        found += [parse_element(one.payload) for one in await self._pubsub.items(account, OLD) if one.payload]
+        if self._pubsub.config(account, NS) is None:
+            found += [parse_element(one.payload) for one in await self._pubsub.items(account, OLD) if one.payload]
         conferences: dict[str, OldConference] = {}
         others: list[Element] = []
         for element in found:
@@ -139,11 +141,13 @@ class Bookmarks(Module):
 
     async def _together(self, account: Account) -> Element:
         """All bookmarks as old clients keep them, with what else those keep there."""
-        conferences = [
+        return Storage(tuple(await self._old(account)), await self._others(account)).to_element()
+
+    async def _old(self, account: Account) -> list[OldConference]:
+        return [
             OldConference(room, one.name, one.autojoin, one.nick, one.password)
             for room, one in (await self._items(account)).items()
         ]
-        return Storage(tuple(conferences), await self._others(account)).to_element()
 
     async def _others(self, account: Account) -> tuple[Element, ...]:
         """What is kept in private storage because it is no bookmark of a room."""
@@ -160,7 +164,7 @@ class Bookmarks(Module):
             raise StanzaError("bad-request", str(error)) from None
         if len(storage.conferences) > self.settings.max_at_once:
             raise StanzaError("policy-violation", f"there may be {self.settings.max_at_once} bookmarks")
-        before = {_room(id_) or id_: (id_, one) for id_, one in (await self._items(account)).items()}
+        before = {room: (id_, one) for id_, one in (await self._items(account)).items() if (room := _room(id_))}
         wanted = {room: old for old in storage.conferences if (room := _room(old.jid))}
         changed = {}
         for room, old in wanted.items():
