@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import Connection, text
@@ -57,3 +59,78 @@ async def test_they_see_what_was_written_before(store: Store) -> None:
     value.set(ALICE, "second")
     assert await one in ("first", "second")
     assert await value.get(ALICE) == "second"
+
+
+class Long:
+    """A query that takes as long as somebody wants."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.begun = asyncio.Event()
+        self._end = threading.Event()
+
+    def __call__(self, connection: Connection) -> str:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        assert self._end.wait(30)
+        return "long"
+
+    def end(self) -> None:
+        self._end.set()
+
+
+def ask(connection: Connection) -> str:
+    return "short"
+
+
+@pytest.fixture
+def noted() -> Callable[[str, list[str]], Callable[[Connection], None]]:
+    """Queries that note that they ran."""
+    return lambda name, order: lambda connection: order.append(name)
+
+
+async def test_long_ones_leave_room_for_others(store: Store) -> None:
+    queries = [Long() for _ in range(10)]
+    running = [asyncio.ensure_future(store.read_in_turn(one, owner=f"a{n}")) for n, one in enumerate(queries)]
+    await queries[1].begun.wait()
+    assert await store.read(ask) == "short"
+    for one in queries:
+        one.end()
+    assert await asyncio.gather(*running) == ["long"] * 10
+
+
+async def test_nobody_waits_for_many_long_ones_of_somebody_else(
+    store: Store, noted: Callable[[str, list[str]], Callable[[Connection], None]]
+) -> None:
+    first, second, order = Long(), Long(), list[str]()
+    running = [
+        asyncio.ensure_future(store.read_in_turn(one, owner=name)) for one, name in ((first, "a"), (second, "b"))
+    ]
+    await second.begun.wait()
+    await first.begun.wait()
+    owners = ["alice"] * 3 + ["bob"]
+    later = [asyncio.ensure_future(store.read_in_turn(noted(owner, order), owner=owner)) for owner in owners]
+    first.end()
+    await asyncio.gather(*later)
+    assert order == ["alice", "bob", "alice", "alice"]
+    second.end()
+    await asyncio.gather(*running)
+
+
+async def test_long_ones_that_nobody_waits_for_count_until_they_end(
+    store: Store, noted: Callable[[str, list[str]], Callable[[Connection], None]]
+) -> None:
+    abandoned, order = [Long() for _ in range(2)], list[str]()
+    for number, one in enumerate(abandoned):
+        running = asyncio.ensure_future(store.read_in_turn(one, owner=f"a{number}"))
+        await one.begun.wait()
+        running.cancel()
+    later = [
+        asyncio.ensure_future(store.read_in_turn(noted(owner, order), owner=owner)) for owner in ("a0", "b", "gone")
+    ]
+    assert await store.read(ask) == "short"
+    assert order == []
+    later.pop().cancel()
+    for one in abandoned:
+        one.end()
+    await asyncio.gather(*later)
+    assert sorted(order) == ["a0", "b"]

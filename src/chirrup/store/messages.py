@@ -381,7 +381,7 @@ class Messages:
 
     def excess(self, owner: str, most: int) -> Awaitable[int | None]:
         """The newest message up to which an archive has to go if it may have so many octets; None if it has less."""
-        return self._store.read(lambda connection: MessageRows(connection).excess(owner, most))
+        return self._store.read_in_turn(lambda connection: MessageRows(connection).excess(owner, most), owner=owner)
 
     def owners(self, *, after: str = "", limit: int = 1000) -> Awaitable[list[str]]:
         """A page of those who have messages, by code point."""

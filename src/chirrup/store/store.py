@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -31,6 +32,8 @@ R = TypeVar("R")
 
 _TOGETHER: Final = 8
 """So many queries of one turn of the loop share a thread; one that is slow holds up no more."""
+_LONG: Final = READERS // 2
+"""So many queries that may take long run at once: the other readers are for those that somebody's log-in waits for."""
 
 
 class Store:
@@ -50,6 +53,8 @@ class Store:
         self._loop = asyncio.get_running_loop()
         self._asked: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
+        self._long = asyncio.Semaphore(_LONG)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._closed = False
         self.accounts = Accounts(self)
         self.messages = Messages(self, *messages)
@@ -130,17 +135,20 @@ class Store:
         """Have this called each time that storage has begun to fail, and writes to be held."""
         self._queue.when_held = callback
 
-    async def read(self, op: Callable[[Connection], T]) -> T:
+    async def read(self, op: Callable[[Connection], T], *, alone: bool = False) -> T:
         """Run a query on a reader's connection, once all writes made so far are settled. All its statements see the
-        same state; it can't write."""
+        same state; it can't write. `alone`: no other shall wait for this one to end."""
         if self._queue.pending:
             await self._queue.settled()
         if self._closed:
             raise StoreError("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        if not self._asked:
-            self._loop.call_soon(self._start_reads)
-        self._asked.append((op, future))
+        if alone:
+            self._readers.submit(self._read_all, [(op, future)])
+        else:
+            if not self._asked:
+                self._loop.call_soon(self._start_reads)
+            self._asked.append((op, future))
         try:
             result = await future
         except StoreError as fault:
@@ -148,6 +156,24 @@ class Store:
             raise
         self._queue.note("read", None)
         return result
+
+    async def read_in_turn(self, op: Callable[[Connection], T], *, owner: str) -> T:
+        """As `read`, for a query that may take long, such as a search of a large archive: an owner has one at a time,
+        whoever's they are there are only so many at once, and others don't wait for them. One that nobody waits for
+        any more counts until it has ended, as it goes on."""
+        turn = self._turns.setdefault(owner, asyncio.Lock())
+        async with AsyncExitStack() as waiting:
+            await waiting.enter_async_context(turn)
+            await waiting.enter_async_context(self._long)
+            waiting.pop_all()  # both are kept until the query has ended
+        query = asyncio.ensure_future(self.read(op, alone=True))
+
+        def ended(_: asyncio.Future[T]) -> None:
+            self._long.release()
+            turn.release()
+
+        query.add_done_callback(ended)
+        return await asyncio.shield(query)
 
     def _start_reads(self) -> None:
         """Queries of one turn of the loop go to a thread together: the way there and back costs more than most."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,33 @@ async def test_of_many_searches_at_once_each_finds_everything() -> None:
         for order in await asyncio.gather(*[answered(client, 9) for client in clients]):
             assert sorted(order) == ["+"] * 9 + list("012345678")
             assert all(order[order.index(number) - 1] == "+" for number in "012345678"), "results come before the end"
+
+
+async def test_nobody_else_waits_while_large_archives_are_gone_through(query: Ask) -> None:
+    async with serve() as server:
+        juliet, nurse = await server.client("juliet"), await server.client("nurse")
+        for owner in ("juliet@localhost", "nurse@localhost"):
+            await fill(server, owner, 10)
+        end, loop, begun = threading.Event(), asyncio.get_running_loop(), asyncio.Semaphore(0)
+
+        def long(_: object) -> None:
+            loop.call_soon_threadsafe(begun.release)
+            assert end.wait(30)
+
+        store = server.server.store
+        others = [asyncio.ensure_future(store.read_in_turn(long, owner=f"a{number}")) for number in range(2)]
+        for _ in others:
+            await begun.acquire()
+        search(juliet, "word 7", "search")
+        for form in (None, Form.of("submit", NS, {"with": "romeo@localhost"})):
+            set_ = Query(form=form, set=Set(max=1)).to_element()
+            nurse.send(Element("iq", CLIENT, set_, type="set", id="page"))
+            assert await answered(nurse, 1) == ["+", "page"]
+        await server.client("romeo")
+        assert not juliet.received
+        end.set()
+        assert await answered(juliet, 1) == ["+", "search"]
+        await asyncio.gather(*others)
 
 
 async def test_who_leaves_while_searching() -> None:

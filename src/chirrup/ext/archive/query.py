@@ -66,6 +66,11 @@ class Asked:
         before = min((id_ for id_ in (self.before, self.which.before) if id_ is not None), default=None)
         return replace(self.which, after=after, before=before)
 
+    @property
+    def may_take_long(self) -> bool:
+        """Whether the whole archive may have to be gone through: for words, for one client of somebody, or to count."""
+        return self.which.text is not None or self.which.resource is not None or not self.page.limit
+
 
 def read(query: Query, id_of: Callable[[str], int | None], *, largest: int, default: int, full_text: bool) -> Asked:
     """What a query asks for. Raises StanzaError."""

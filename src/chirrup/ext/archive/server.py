@@ -184,9 +184,12 @@ class Archive(Module):
             raise StanzaError("resource-constraint", "some messages wait to be stored: ask again in a while")
         around = _envelope(session, query).octets
         most = min(_PAGE_OCTETS, self.host.server.config.limits.send_buffer_bytes // _SHARE)
-        found = await self.host.store.read(
-            lambda connection: find(messages.within(connection), owner, asked, most_octets=most, around=around)
-        )
+
+        def look(connection: Connection) -> Found | None:
+            return find(messages.within(connection), owner, asked, most_octets=most, around=around)
+
+        store = self.host.store
+        found = await (store.read_in_turn(look, owner=owner) if asked.may_take_long else store.read(look))
         if found is None:
             raise StanzaError("item-not-found", "the archive has no message with such an id")
         return found
