@@ -202,6 +202,7 @@ async def test_without_a_picture_presence_is_as_it_was(people: Any, friends: Any
 
 
 async def test_vcards_from_before_are_looked_at_once(people: Any, tmp_path: Path) -> None:
+    """As they come from a server that had them only there."""
     without = {"hosts": {"localhost": {"modules_disabled": ["avatar"]}}}
     async with serve(without, data=tmp_path) as server:
         await set_card(await server.client("juliet"), card(PNG))
@@ -211,6 +212,20 @@ async def test_vcards_from_before_are_looked_at_once(people: Any, tmp_path: Path
             juliet.send("<presence/>")
             await juliet.settle()
             assert await shown(juliet, juliet) == [HASH]
+            while server.server._tasks:
+                await juliet.settle()
+            for node in DATA, METADATA:
+                assert await people.items(await server.client("tybalt"), node, to=JULIET) == [HASH]
+
+
+async def test_what_is_published_already_is_not_replaced_by_a_vcard_from_before(people: Any, tmp_path: Path) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["avatar"]}}}
+    async with serve(without, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await set_card(juliet, card(PNG))
+        await publish(people, juliet, JPEG)
+    async with serve(data=tmp_path) as server:
+        assert await people.items(await server.client("juliet"), METADATA) == [hashlib.sha1(JPEG).hexdigest()]
 
 
 async def test_a_picture_that_there_is_no_room_for(people: Any) -> None:

@@ -63,6 +63,8 @@ class Avatars(Module):
             account.put(Photo(picture.hash if picture is not None else ""))
             stored = self._hashes.set(account.jid.text, account.get(Photo).hash)
             stored.add_done_callback(lambda future: future.cancelled() or future.exception())  # it is looked for again
+            if picture is not None and self._pubsub.config(account, METADATA) is None:
+                self.host.server.spawn(self._publish(account, picture))  # it came from a server that didn't
 
     def _stored(self, connection: Connection, owner: str) -> str | None:
         """The hash that is kept; "" where there is no vCard, and None where nobody has looked into it."""
@@ -118,15 +120,20 @@ class Avatars(Module):
         now = picture.hash if picture is not None else ""
         if now == before:
             return
+        await self._publish(account, picture)
+        await self._take(account, now)
+
+    async def _publish(self, account: Account, picture: Picture | None) -> None:
+        """Publish a picture, or that there is none, in the owner's name."""
         try:
             if picture is not None:
-                await self._pubsub.publish(account, DATA, Data(picture.data).to_element(), now, _OPEN)
-                await self._pubsub.publish(account, METADATA, Metadata((picture.info,)).to_element(), now, _OPEN)
+                name = picture.hash
+                await self._pubsub.publish(account, DATA, Data(picture.data).to_element(), name, _OPEN)
+                await self._pubsub.publish(account, METADATA, Metadata((picture.info,)).to_element(), name, _OPEN)
             else:
                 await self._pubsub.publish(account, METADATA, Metadata().to_element(), None, _OPEN)
         except StanzaError as error:  # no room there; the vCard is in place
             self.host.log.info("a picture could not be published", owner=account.jid.text, reason=str(error))
-        await self._take(account, now)
 
     # -- presence
 
