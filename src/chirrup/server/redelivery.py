@@ -18,12 +18,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from chirrup.core.errors import AddressError, StanzaError, StreamError
+from chirrup.core.errors import AddressError, StanzaError
 from chirrup.core.jid import JID
-from chirrup.core.parser import Limits, StreamParser
+from chirrup.core.rereading import Rereader
 from chirrup.core.stanza import error_reply, may_bounce
 from chirrup.core.values import format_datetime, parse_datetime
-from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.core.xml import Element
 from chirrup.server.router import bounce
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 _DELAY: Final = "urn:xmpp:delay"
 _ARCHIVE: Final = "urn:xmpp:mam:2"
-_HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
-_LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
-"""They passed once, in part before something was added."""
 
 
 class Unstored:
@@ -86,14 +83,11 @@ class Redelivery:
 def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
     """Deal with what a session that is over leaves, given with when it was sent, in seconds since 1970."""
     fates: dict[str, int] = {}
-    parser = _parser()
+    rereader = Rereader()
     for written, stamp in left:
-        try:
-            stanzas = list(parser.feed(written))
-        except StreamError:
-            session.log.exception("what was written to a session is no stanza")
-            parser = _parser()
-            continue
+        stanzas = rereader.read(written)
+        if not stanzas:
+            session.log.error("what was written to a session is no stanza")
         for stanza in stanzas:
             origin = Redelivery(session, written, stamp)
             try:
@@ -104,15 +98,9 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
                 session.log.exception("an unacknowledged stanza could not be delivered anew")
             if origin.fate:
                 fates[origin.fate] = fates.get(origin.fate, 0) + 1
-    parser.discard()
+    rereader.discard()
     if fates:
         session.log.info("unacknowledged stanzas go on", **fates)
-
-
-def _parser() -> StreamParser:
-    parser = StreamParser(_LIMITS)
-    parser.feed(_HEADER)
-    return parser
 
 
 def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:

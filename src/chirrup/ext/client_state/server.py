@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from chirrup.core.errors import StreamError
 from chirrup.core.jid import JID
-from chirrup.core.parser import Limits, StreamParser
-from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.core.rereading import Rereader
+from chirrup.core.xml import Element
 from chirrup.ext.client_state import NS
 from chirrup.ext.client_state.rules import Urgency, is_own_in_room, is_replaceable, judge, kind_of
 from chirrup.ext.client_state.waiting import Waiting
@@ -22,8 +21,6 @@ from chirrup.server.module import Account, Module, Redelivery, Session, Settings
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer
     from chirrup.server.host import Host
-
-_HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
 
 
 class ClientStateSettings(Settings):
@@ -53,7 +50,7 @@ class ClientState(Module):
         super().__init__(host, settings)
         self._due: dict[Waiting, Session] = {}  # the earliest first: all wait equally long
         self._timer: Timer | None = None
-        self._parser = _new_parser()
+        self._rereader = Rereader()
 
     async def stop(self) -> None:
         if self._timer is not None:
@@ -133,20 +130,10 @@ class ClientState(Module):
             return (Urgency.LATER, sender) if later else (Urgency.NOW, None)
         if name != b"message":
             return Urgency.NOW, None
-        message = self._parse(written)
-        if message is None:
+        found = self._rereader.read(written)
+        if len(found) != 1:  # a module has written what is no single stanza
             return Urgency.NOW, None
-        return judge(message, nicks=partial(_nicks, session), urgent_nodes=self.settings.urgent_nodes)
-
-    def _parse(self, written: bytes) -> Element | None:
-        try:
-            found = self._parser.feed(written)
-        except StreamError:
-            found = []
-        if len(found) == 1 and self._parser.idle:
-            return found[0]
-        self._parser = _new_parser()  # a module has written what is no single stanza
-        return None
+        return judge(found[0], nicks=partial(_nicks, session), urgent_nodes=self.settings.urgent_nodes)
 
     # -- time
 
@@ -179,9 +166,3 @@ def _nicks(session: Session, room: JID) -> Collection[str]:
     """The nicknames that a session has in a room: it has sent directed presence to each of them (XEP-0045 §7.2)."""
     directed = session.find(Directed)
     return () if directed is None else {entity.resource for entity in directed.of(room) if entity.resource}
-
-
-def _new_parser() -> StreamParser:
-    parser = StreamParser(Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30))
-    parser.feed(_HEADER)
-    return parser

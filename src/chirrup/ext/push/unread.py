@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
-from chirrup.core.errors import StreamError
 from chirrup.core.jid import JID
-from chirrup.core.parser import Limits, StreamParser
-from chirrup.core.xml import CLIENT, STREAMS, Element
+from chirrup.core.rereading import Rereader
+from chirrup.core.xml import CLIENT, Element
 from chirrup.ext import carbons, forwarding
 from chirrup.ext.push.rules import is_worth_it
-
-_HEADER: Final = f"<stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}'>".encode()
-_LIMITS: Final = Limits(stanza_bytes=1 << 30, depth=10_000, attributes=10_000, elements=1 << 30)
-"""They passed once, in part before something was added."""
 
 
 def unread(written: Iterable[bytes], owner: JID) -> list[Element]:
     """The messages worth waking somebody for among stanzas as they were written to one of the owner's clients; those of
     copies (XEP-0280), too."""
-    parser = StreamParser(_LIMITS)
-    parser.feed(_HEADER)
-    found = []
-    try:
-        for stanza in written:
-            if stanza.startswith(b"<message"):
-                found += [_inside(message, owner) for message in parser.feed(stanza)]
-    except StreamError:
-        pass  # a module has written what is no stanza
-    parser.discard()
+    rereader = Rereader()
+    found = [
+        _inside(message, owner)
+        for stanza in written
+        if stanza.startswith(b"<message")
+        for message in rereader.read(stanza)
+    ]
+    rereader.discard()
     return [message for message in found if is_of_another(message, owner) and is_worth_it(message)]
 
 
