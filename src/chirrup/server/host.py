@@ -38,6 +38,8 @@ M = TypeVar("M", bound=Module)
 
 _MAX_IDLE_ACCOUNTS = 10_000
 """Accounts without a session that stay in memory."""
+_LOOK_AFTER = 1_000
+"""Accounts that come into memory between two looks at which of all can go: those who are online may be a great many."""
 
 
 class Hooks:
@@ -83,6 +85,7 @@ class Host:
         self.tokens: Tokens | None = None
         """Who keeps the tokens of clients (XEP-0484), if anybody does."""
         self._loading: dict[str, asyncio.Task[Account | None]] = {}
+        self._come = 0
         self._origin = HostOrigin(self)
         for addressee_iq in _NEGOTIATION:
             self.iq.add(*addressee_iq)
@@ -182,8 +185,10 @@ class Host:
         return self.config.authentication == "anonymous"
 
     def _forget_idle(self) -> None:
-        if len(self.accounts) <= _MAX_IDLE_ACCOUNTS:
+        self._come += 1
+        if self._come < _LOOK_AFTER or len(self.accounts) <= _MAX_IDLE_ACCOUNTS:
             return
+        self._come = 0
         idle = [local for local, account in self.accounts.items() if not account.sessions]
         for local in idle[: max(0, len(idle) - _MAX_IDLE_ACCOUNTS // 2)]:
             del self.accounts[local]
