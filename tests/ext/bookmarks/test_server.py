@@ -254,3 +254,20 @@ async def test_bookmarks_of_old_and_new_clients_that_come_from_a_server_that_kep
         assert (await get(people, juliet)).keys() == found.keys()
         await private(juliet, "".join(one for one in shown if PLAY not in one))
         assert len(await private(juliet)) == 3
+
+
+async def test_the_old_node_is_there_for_who_looks_into_it(people: Any, tmp_path: Path) -> None:
+    """Also where the bookmarks come from a server that has only new ones, or the node was deleted."""
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        await add(people, await server.client("juliet"), PLAY)
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        assert await in_old_node(people, juliet) == [PLAY]
+        assert await people.own(juliet, f"<delete node='{OLD}'/>") == ""
+        assert await in_old_node(people, juliet) == [PLAY]
+        assert await people.own(juliet, f"<delete node='{NEW}'/>") == ""
+        assert await in_old_node(people, juliet) == []
+        assert await people.items(juliet, NEW) == "item-not-found"
+        nurse = await server.client("nurse")
+        assert await people.items(nurse, OLD) == "item-not-found"

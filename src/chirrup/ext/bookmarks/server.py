@@ -49,7 +49,7 @@ class Bookmarks(Module):
         self._pubsub.set_default(NS, max_items=None, **private)
         self._pubsub.set_default(OLD, **private)
         self._pubsub.make_with(NS, self._take_over)
-        self._pubsub.make_with(OLD, self._take_over)
+        self._pubsub.make_with(OLD, self._make_old)
         self._pubsub.observe(NS, self._changed)
         self._pubsub.observe(OLD, self._changed_in_old_node)
         self._private = self.need(PrivateStorage)
@@ -67,6 +67,12 @@ class Bookmarks(Module):
                 await self._collate(account)
         except StanzaError as error:  # they stay where they are
             self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
+
+    async def _make_old(self, account: Account) -> None:
+        """An old client looks into its node, and there is none: show it what new clients have."""
+        await self._take_over(account)
+        if self._pubsub.config(account, OLD) is None and self._pubsub.config(account, NS) is not None:
+            await self._collate(account)
 
     async def _kept(self, account: Account) -> Storage:
         """What there is in the old places, together."""
