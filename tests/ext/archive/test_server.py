@@ -455,7 +455,14 @@ async def test_discovery_and_fields() -> None:
         answer = await juliet.ask(Element("iq", CLIENT, Info().to_element(), type="get", to="juliet@localhost"))
         assert answer.first is not None
         features = {feature.var for feature in Info.parse(answer.first).features}
-        assert {NS, EXTENDED, GROUPCHAT_FIELD, "urn:xmpp:sid:0", "urn:xmpp:message-retract:1"} <= features
+        assert {
+            NS,
+            EXTENDED,
+            GROUPCHAT_FIELD,
+            "http://jabber.org/protocol/rsm",
+            "urn:xmpp:sid:0",
+            "urn:xmpp:message-retract:1",
+        } <= features
         answer = await juliet.ask(Element("iq", CLIENT, Info().to_element(), type="get", to="localhost"))
         assert answer.first is not None
         assert Feature("urn:xmpp:message-retract:1") in Info.parse(answer.first).features

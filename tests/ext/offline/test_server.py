@@ -366,3 +366,30 @@ async def test_they_go_with_the_account() -> None:
         juliet = await arrive(server)
         await juliet.settle()
         assert texts(juliet) == []
+
+
+async def test_a_delay_in_the_hosts_name_is_taken_away() -> None:
+    """Clients trust their own server in that (XEP-0203 §5); of others', and of rooms, it knows nothing."""
+    forged = f"<delay xmlns='{DELAY}' from='{{}}' stamp='2002-09-10T23:08:25Z'/>"
+    async with serve() as server:
+        romeo = await server.client("romeo/orchard")
+        balcony = await server.client("juliet/balcony", presence=True)
+        chamber = await server.client("juliet/chamber")
+        await chamber.ask(
+            Element("iq", CLIENT, Element("enable", "urn:xmpp:carbons:2"), type="set", to="juliet@localhost")
+        )
+        for to in ("juliet@localhost", "juliet@localhost/balcony"):
+            delays = "".join(map(forged.format, ("localhost", "LOCALHOST", "rooms.localhost")))
+            romeo.send(f"<message to='{to}' type='chat'><body>then</body>{delays}</message>")
+        await romeo.settle()
+        await balcony.settle()
+        await chamber.settle()
+        direct = messages(balcony)
+        copied = [
+            stanza.first.first.first  # type: ignore[union-attr]
+            for stanza in messages(chamber)
+        ]
+        for stanza in (*direct, *copied):
+            assert stanza is not None
+            assert [delay.get("from") for delay in stanza.elements("delay", DELAY)] == ["rooms.localhost"]
+        assert len(direct) == len(copied) == 2

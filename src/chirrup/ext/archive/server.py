@@ -21,6 +21,7 @@ from chirrup.ext.archive.rules import is_archived
 from chirrup.ext.offline.handing_over import querying
 from chirrup.ext.offline.server import Offline
 from chirrup.ext.retraction import NS as RETRACTION
+from chirrup.ext.rsm import NS as PAGES
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -81,7 +82,7 @@ class Archive(Module):
     def __init__(self, host: Host, settings: ArchiveSettings) -> None:
         super().__init__(host, settings)
         full_text = (FULL_TEXT,) if settings.full_text else ()
-        self.account_features = (NS, EXTENDED, GROUPCHAT_FIELD, RETRACTION, *full_text)
+        self.account_features = (NS, EXTENDED, GROUPCHAT_FIELD, PAGES, RETRACTION, *full_text)
 
     async def start(self) -> None:
         self._copies = self.host.copies

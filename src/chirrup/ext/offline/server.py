@@ -11,6 +11,7 @@ from pydantic import Field
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
+from chirrup.ext import delay
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
 from chirrup.ext.offline.handing_over import Given, Kept, Unconfirmed, no_query
@@ -59,6 +60,14 @@ class Offline(Module):
             self._keep(account, stanza, origin)
             return True
         return decided is Fate.DROP
+
+    @hooks.message_in()
+    def refuse_forged(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+        """Take away a delay that claims to be of this host, which has given none (XEP-0203 §5)."""
+        for child in stanza.children:
+            if child.__class__ is not str and child.ns == delay.NS and not isinstance(origin, Redelivery):  # type: ignore[union-attr]
+                stanza.children = [other for other in stanza.children if not claims_delay_by(other, self.host.jid)]
+                return
 
     @hooks.message_in()
     def queue(self, account: Account, stanza: Element, to: JID, origin: Origin) -> bool:
