@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 
-from chirrup import Client
+from chirrup import ChirrupError, Client
 from chirrup.ext.archive.client import Archive, Archived
 
 
@@ -36,7 +36,7 @@ async def export(client: Client, peer: str | None = None) -> AsyncIterator[str]:
 
 
 async def main() -> None:
-    jid, password = os.environ["CHIRRUP_JID"], os.environ["CHIRRUP_PASSWORD"]
+    jid, password = os.environ.get("CHIRRUP_JID", "alice@localhost"), os.environ.get("CHIRRUP_PASSWORD", "")
     peer = sys.argv[1] if len(sys.argv) > 1 else None
     async with Client(jid, password, ca=os.environ.get("CHIRRUP_CA"), available=False) as client:
         async for text in export(client, peer):
@@ -44,4 +44,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except ChirrupError as error:  # such as a wrong password, or no server
+        sys.exit(f"archive_export: {error}")

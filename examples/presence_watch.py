@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
-from chirrup import Client, Presence
+from chirrup import ChirrupError, Client, Presence
 from chirrup.ext.roster.client import Roster
 
 
@@ -19,22 +22,30 @@ def line(presence: Presence, name: str) -> str:
     return f"{name or presence.sender.bare} {what}" + (f" ({how})" if how else "")
 
 
-async def watch(client: Client) -> None:
+def comes_or_goes(presence: Presence) -> bool:
+    return presence.type in ("available", "unavailable")
+
+
+async def watch(client: Client, presences: AsyncIterator[Presence]) -> None:
     """Until the client is closed."""
     roster = client.need(Roster)
-    async for presence in client.presences(lambda presence: presence.type in ("available", "unavailable")):
+    async for presence in presences:
         if presence.sender.bare != client.account:
             contact = roster.get(presence.sender)
             print(line(presence, contact.name if contact else ""), flush=True)
 
 
 async def main() -> None:
-    jid, password = os.environ["CHIRRUP_JID"], os.environ["CHIRRUP_PASSWORD"]
+    jid, password = os.environ.get("CHIRRUP_JID", "alice@localhost"), os.environ.get("CHIRRUP_PASSWORD", "")
     client = Client(jid, password, ca=os.environ.get("CHIRRUP_CA"), features=[Roster])
-    watching = asyncio.create_task(watch(client))
+    presences = client.presences(comes_or_goes)
     async with client:
-        await watching
+        await watch(client, presences)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(main())
+    except ChirrupError as error:  # such as a wrong password, or no server
+        sys.exit(f"presence_watch: {error}")

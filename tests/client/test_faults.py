@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from tests.plugins.liar import ANONYMOUS, BIND, PROCEED, STARTTLS, SUCCESS, Liar, Peer, Script
 
+from chirrup.client.client import Client
 from chirrup.client.states import ConnectionState
 from chirrup.core.errors import (
     STREAM_CONDITIONS,
     AuthenticationError,
+    ConfigError,
     DeadlineError,
     Disconnected,
     NetworkError,
@@ -121,6 +123,53 @@ async def test_a_server_that_stalls(liar: Liar, script: Script, step: str) -> No
     assert liar.clock.waiting == 0
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"", r"closed the connection before a stream began; it may be a port for direct TLS"),
+        (
+            b"HTTP/1.1 400 Bad Request\r\n\r\n",
+            r"127\.0\.0\.1:\d+ isn't an XMPP server's port for clients: not-well-formed",
+        ),
+        (bytes.fromhex("15030300020246"), r"isn't an XMPP server's port for clients"),
+        (
+            b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>",
+            r"isn't an XMPP server's port for clients: invalid-namespace",
+        ),
+    ],
+)
+async def test_another_port(liar: Liar, said: bytes, told: str) -> None:
+    async def other(peer: Peer) -> None:
+        peer.send(said)
+        peer.drop() if not said else await peer.end()
+
+    with pytest.raises(NetworkError, match=told):
+        await liar.client(other).connect()
+
+
+async def test_a_port_where_tls_does_not_come_first(liar: Liar) -> None:
+    async def starttls(peer: Peer) -> None:
+        peer.send("<stream:stream>")
+        await peer.end()
+
+    with pytest.raises(NetworkError, match="what answers there speaks no TLS"):
+        await liar.client(starttls, direct_tls=True).connect()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"port": 5222}, "port: goes with host"),
+        ({"direct_tls": True}, "direct_tls: goes with host"),
+        ({"host": "localhost", "port": 99_999}, "99999 is no port: they are from 1 to 65535"),
+        ({"host": "localhost", "port": 0}, "0 is no port"),
+    ],
+)
+def test_options_that_would_be_of_no_use(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Client("alice@localhost", **options)
+
+
 async def test_a_server_that_takes_no_connections(liar: Liar) -> None:
     await liar.stop()
     with pytest.raises(NetworkError, match=f"127.0.0.1 port {liar.port}: "):
@@ -136,7 +185,7 @@ async def test_a_name_that_nobody_knows(liar: Liar) -> None:
         async def addresses(self, host: str, family: object) -> list[str]:
             raise ResolutionError(f"{host}: Name or service not known")
 
-    client = liar.client(_at_header, jid="no.example", host="", resolver=Nowhere())
+    client = liar.client(_at_header, jid="no.example", host="", port=None, resolver=Nowhere())
     with pytest.raises(ResolutionError, match=r"no\.example: Name or service not known"):
         await client.connect()
 
@@ -160,6 +209,18 @@ async def test_tls_that_somebody_has_taken_out(liar: Liar) -> None:
     await liar.stop()
     assert b"alice" not in heard[0]
     await liar.start()
+
+
+async def test_no_password_at_all(liar: Liar) -> None:
+    """As where the environment variable that was to have it isn't set: trying again wouldn't help."""
+
+    async def ask(peer: Peer) -> None:
+        await peer.header()
+        peer.features(f"<mechanisms xmlns='{SASL}'><mechanism>SCRAM-SHA-256</mechanism></mechanisms>")
+        await peer.end()
+
+    with pytest.raises(AuthenticationError, match="alice@localhost: not-authorized: no password is given"):
+        await liar.client(ask, jid="alice@localhost", reconnect=True).connect(retry=True)
 
 
 async def test_no_password_goes_out_without_tls(liar: Liar) -> None:
@@ -428,7 +489,8 @@ async def test_another_server_where_the_first_has_a_bad_certificate(liar: Liar, 
     other.clock = liar.clock
     await other.start()
     other.scripts = [good]
-    client = liar.client(bad, jid="chat.example", host="", ca=pair.certificate, require_tls=True, resolver=Names())
+    names = {"host": "", "port": None, "resolver": Names()}
+    client = liar.client(bad, jid="chat.example", ca=pair.certificate, require_tls=True, **names)
     async with client:
         assert (liar.connections, other.connections) == (1, 1)
     other.scripts, liar.connections, other.connections = [bad], 0, 0

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugins.liar import BIND, Liar, Peer
+from tests.plugins.liar import BIND, PROCEED, STARTTLS, Liar, Peer
 
 from chirrup import Client, ConnectionState, Message, NetworkError, StreamError
 from chirrup.client import backoff
 from chirrup.client.feature import Feature
 from chirrup.client.management import MOST
 from chirrup.client.states import StateChange
-from chirrup.core.errors import DeadlineError
+from chirrup.core.errors import ConfigError, DeadlineError
 from chirrup.core.xml import Element
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.roster.client import Roster
@@ -50,7 +50,7 @@ class Diary(Feature):
 
 async def until(client: Client, state: ConnectionState, feed: Any = None) -> StateChange:
     async with asyncio.timeout(TIMEOUT):
-        async for change in feed or client.states():
+        async for change in client.states() if feed is None else feed:
             if change.state is state:
                 return change
     raise AssertionError("it ended before that")
@@ -309,7 +309,7 @@ async def test_another_client_takes_the_resource() -> None:
 async def test_attempts_become_rare() -> None:
     """Twofold longer each time, up to a limit, and never at the same moment for all clients."""
     longest = backoff.delays(lambda: 1.0)
-    assert [next(longest) for _ in range(10)] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    assert [next(longest) for _ in range(10)] == [2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
     shortest = backoff.delays(lambda: 0.0)
     assert next(shortest) == 1
     drawn = backoff.delays()
@@ -344,6 +344,75 @@ async def test_it_tries_until_the_server_is_back(liar: Liar) -> None:
                 break
     assert [1 <= delay / 2**exponent <= 2 for exponent, delay in enumerate(delays)] == [True] * 3
     await client.close()
+
+
+async def test_a_server_that_drops_it_at_once_is_asked_less_and_less(liar: Liar) -> None:
+    """Who was online for a moment only goes on to wait longer; after a while online waiting begins anew."""
+
+    async def drop(peer: Peer) -> None:
+        await peer.log_in()
+        await peer.go.wait()
+        peer.drop()
+
+    liar.go.set()
+    client = liar.client(drop, reconnect=True)
+    await client.connect()
+    states = client.states()
+    delays: list[float] = []
+    async with asyncio.timeout(TIMEOUT):
+        async for change in states:
+            if change.state is ConnectionState.WAITING:
+                assert change.retry_in is not None
+                delays.append(change.retry_in)
+                liar.clock.advance(change.retry_in)
+                if len(delays) == 3:
+                    liar.go.clear()
+                if len(delays) == 4:
+                    break
+            if change.state is ConnectionState.ONLINE and len(delays) == 3:
+                liar.clock.advance(backoff.STEADY)
+                liar.go.set()
+    assert [1 <= delay / 2**exponent <= 2 for exponent, delay in enumerate(delays[:3])] == [True] * 3
+    assert 1 <= delays[3] <= 2
+    await client.close()
+
+
+async def test_who_waits_for_another_certificate_says_so(
+    liar: Liar, certificate: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be renewed, so that trying ends only with the program; what else keeps it from connecting is a warning."""
+    context, _ = certificate("localhost")
+
+    async def strange(peer: Peer) -> None:
+        await peer.start_tls(context)
+
+    async def refuse(peer: Peer) -> None:
+        peer.drop()
+
+    client = liar.client(strange, refuse, require_tls=True, reconnect=True)
+    states = client.states()
+    connecting = asyncio.create_task(client.connect(retry=True))
+    await until(client, ConnectionState.WAITING, states)
+    liar.clock.advance(2)
+    await until(client, ConnectionState.WAITING, states)
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "chirrup.client"]
+    assert [level for level, _ in told] == ["ERROR", "WARNING"]
+    assert "isn't trusted for localhost" in told[0][1]
+    assert "the option ca names authorities to trust; the next attempt is in" in told[0][1]
+    connecting.cancel()
+    await client.close()
+
+
+async def test_options_that_are_wrong_are_not_tried_again(liar: Liar) -> None:
+    async def proceed(peer: Peer) -> None:
+        await peer.header()
+        peer.features(STARTTLS)
+        await peer.read()
+        peer.send(PROCEED)
+        await peer.end()
+
+    with pytest.raises(ConfigError, match=r"ca: can't use the authorities in none\.crt"):
+        await liar.client(proceed, require_tls=True, ca="none.crt", reconnect=True).connect(retry=True)
 
 
 async def test_the_first_connection_is_tried_again_if_that_is_wished(liar: Liar) -> None:

@@ -94,7 +94,7 @@ async def test_a_bot_talks_to_the_component(server: TestServer, example: Load, m
 async def test_presence_watch(server: TestServer, example: Load, capsys: pytest.CaptureFixture[str]) -> None:
     watch = example("presence_watch")
     alice = await server.sdk("alice", features=[Roster])
-    watching = asyncio.create_task(watch.watch(alice))
+    watching = asyncio.create_task(watch.watch(alice, alice.presences(watch.comes_or_goes)))
     async with alice, await server.sdk("bob", available=False) as bob:
         presences = alice.presences(lambda presence: presence.sender.bare.local == "bob")
         await alice.need(Roster).set("bob@localhost", name="Bob")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -18,6 +16,7 @@ from chirrup.bot.handlers import Command, Plugin
 from chirrup.bot.incoming import Incoming
 from chirrup.bot.memory import Memory
 from chirrup.bot.offers import offer
+from chirrup.client import program
 from chirrup.client.client import Client
 from chirrup.client.entity import Entity
 from chirrup.client.stanzas import Message
@@ -77,12 +76,9 @@ class Bot(Plugin):
     # -- life
 
     def run(self) -> None:
-        """Connect, and answer until Ctrl-C: for programs that do nothing else. It connects until it succeeds; what is
-        final, such as a wrong password, is raised."""
-        if not logging.getLogger().handlers:
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        with suppress(KeyboardInterrupt):
-            asyncio.run(self.serve())
+        """Connect, and answer until Ctrl-C: for programs that do nothing else. It tries until it succeeds; what is
+        final, such as a wrong password, ends the program with one line that says it, and exit status 1."""
+        program.run(self.serve())
 
     async def serve(self) -> None:
         """As `run`, in a program that has an event loop already. Raises the reason why it is offline for good."""
@@ -264,7 +260,9 @@ class Bot(Plugin):
     async def _save(self) -> None:
         try:
             await self._memory.save()
-        except (OSError, TypeError, ValueError):
+        except OSError as error:
+            log.error("the bot's state could not be kept: %s", error)
+        except (TypeError, ValueError):
             log.exception("the bot's state could not be kept")
 
     # -- commands, from elsewhere than the conversation

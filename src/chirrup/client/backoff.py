@@ -8,7 +8,11 @@ from typing import Final
 
 FIRST: Final = 2.0
 """Seconds, at most, before the first attempt after a connection was lost."""
-MOST: Final = 300.0
+MOST: Final = 60.0
+"""Seconds, at most, before any other: so long does it take at most to be back when the server is."""
+STEADY: Final = 10.0
+"""Seconds for which a connection has to last until waiting begins anew after it: a server that takes a client and drops
+it at once isn't to be asked for ever every other second."""
 
 
 def delays(chance: Callable[[], float] = random.random) -> Iterator[float]:

@@ -24,7 +24,7 @@ from chirrup.client.management import Managed
 from chirrup.client.negotiation import Negotiated, Negotiation, Redirected, make_nonce, open_link
 from chirrup.client.session import KEEPALIVE, LIMITS
 from chirrup.client.states import ConnectionState
-from chirrup.core.errors import NetworkError, StreamError
+from chirrup.core.errors import ConfigError, NetworkError, StreamError
 from chirrup.core.features import Token, UserAgent, resume
 from chirrup.core.features.sasl2 import TokenReceived
 from chirrup.core.jid import JID
@@ -35,7 +35,7 @@ from chirrup.net import certificates
 from chirrup.net.certificates import KeyPair, accounts
 from chirrup.net.clock import Clock
 from chirrup.net.deadline import Deadline
-from chirrup.net.dial import CLIENTS, Dialer, Target, find
+from chirrup.net.dial import CLIENTS, Dialer, Target, checked_port, find
 from chirrup.net.dns import Resolver, SystemResolver, is_address
 from chirrup.net.trust import Trust, fingerprint
 
@@ -91,7 +91,7 @@ class Client(Entity):
         `reconnect` connects again when the connection is lost. `timeout` is the seconds that each wait may take;
         `keepalive` those of silence after which the server is pinged. `limits` are for what the server sends.
 
-        Raises AddressError, ConfigError for a certificate that can't be used, and ValueError for a fingerprint that is
+        Raises AddressError, ConfigError for options that can't be used, and ValueError for a fingerprint that is
         none."""
         address = JID.parse(jid) if isinstance(jid, str) else jid
         super().__init__(address, reconnect=reconnect, timeout=timeout, keepalive=keepalive, clock=clock)
@@ -99,7 +99,12 @@ class Client(Entity):
         """The account's JID; of a guest the domain, until it is online."""
         self.available = available
         self._address = address
-        self._target = Target(host, port or (DIRECT_TLS_PORT if direct_tls else CLIENTS.port), direct_tls)
+        if (port is not None or direct_tls) and not host:
+            raise ConfigError(
+                "goes with host, for where DNS doesn't tell", key="port" if port is not None else "direct_tls"
+            )
+        usual = DIRECT_TLS_PORT if direct_tls else CLIENTS.port
+        self._target = Target(host, usual if port is None else checked_port(port), direct_tls)
         pins = [pin] if isinstance(pin, str) else pin
         own = KeyPair(Path(certificate), Path(key or certificate)) if certificate else None
         self._trust = Trust(

@@ -11,12 +11,10 @@ component.run()
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
-from chirrup.client import defaults
+from chirrup.client import defaults, program
 from chirrup.client.entity import Entity
 from chirrup.client.feature import Feature, Identity
 from chirrup.client.life import TIMEOUT
@@ -31,7 +29,7 @@ from chirrup.core.jid import JID
 from chirrup.core.parser import Limits
 from chirrup.core.xml import STREAMS, Element
 from chirrup.net.clock import Clock
-from chirrup.net.dial import Dialer, Target
+from chirrup.net.dial import Dialer, Target, checked_port
 from chirrup.net.dns import Resolver, SystemResolver
 from chirrup.net.trust import Trust
 
@@ -66,11 +64,11 @@ class Component(Entity):
         protocol: connect over the loopback address, or a network that you trust.
 
         `name`, `category` and `type` are what service discovery tells (XEP-0030 §3.1). The rest is as for `Client`.
-        Raises AddressError if the domain is none."""
+        Raises AddressError if the domain is none, ConfigError for a port that can't be one."""
         jid = JID(domain)
         super().__init__(jid, reconnect=reconnect, timeout=timeout, keepalive=keepalive, clock=clock)
         self._secret = secret
-        self._target = Target(host, port)
+        self._target = Target(host, checked_port(port))
         self._limits = limits or LIMITS
         self._resolver = resolver
         self._early: list[Element] = []  # stanzas that came with the end of the handshake
@@ -82,10 +80,9 @@ class Component(Entity):
         return f"<Component {self.jid} {self.state.value}>"
 
     def run(self) -> None:
-        """Connect, and serve until Ctrl-C: for programs that do nothing else. Tries until the server is there; raises
-        AuthenticationError for a wrong secret, and whatever else is final."""
-        with suppress(KeyboardInterrupt):
-            asyncio.run(self._serve())
+        """Connect, and serve until Ctrl-C: for programs that do nothing else. Tries until the server is there; what is
+        final, such as a wrong secret, ends the program with one line that says it, and exit status 1."""
+        program.run(self._serve())
 
     async def _serve(self) -> None:
         await self.connect(retry=True)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from chirrup.client.backoff import delays
+from chirrup.client.backoff import STEADY, delays
 from chirrup.client.feed import Feed, Feeds
 from chirrup.client.link import Link
 from chirrup.client.negotiation import Negotiated
@@ -21,10 +21,12 @@ from chirrup.client.states import ConnectionState, StateChange
 from chirrup.core.errors import (
     AuthenticationError,
     ChirrupError,
+    ConfigError,
     DeadlineError,
     Disconnected,
     LocalProtocolError,
     StreamError,
+    TrustError,
 )
 from chirrup.core.framing import farewell
 from chirrup.core.jid import JID
@@ -57,6 +59,8 @@ class Life(ABC):
         self._parting = False
         self._fault: Exception | None = None  # why the last connection was lost
         self._next_change: asyncio.Future[None] | None = None
+        self._delays = delays()
+        self._online_since: float | None = None  # of the last connection
 
     # -- for subclasses
 
@@ -77,9 +81,9 @@ class Life(ABC):
         """It won't come back: whoever waits for something is told."""
 
     def final(self, reason: Exception) -> bool:
-        """Whether another attempt to connect would be of no use: the credentials are refused, or another client has
-        taken the resource over and would take it again."""
-        return isinstance(reason, AuthenticationError) or (
+        """Whether another attempt to connect would be of no use: the credentials are refused, an option can't be used,
+        or another client has taken the resource over and would take it again."""
+        return isinstance(reason, AuthenticationError | ConfigError) or (
             isinstance(reason, StreamError) and reason.condition == "conflict"
         )
 
@@ -174,15 +178,21 @@ class Life(ABC):
                 self._leave(link, error if isinstance(error, Exception) else None)
             raise
         log.info("%s is online, by %s", self.jid, link.where)
+        self._online_since = self.clock.monotonic()
         self._enter(ConnectionState.ONLINE, resumed=resumed)
 
     def _try_again(self, reason: Exception) -> None:
+        since, self._online_since = self._online_since, None
+        if since is None or self.clock.monotonic() - since >= STEADY:
+            self._delays = delays()
         self._connecting = asyncio.get_running_loop().create_task(self._try(reason))
 
     async def _try(self, reason: Exception) -> None:
         """Attempt to connect until it succeeds, or something final stands against it."""
-        for delay in delays():
-            log.info("%s: %s; the next attempt is in %.1f s", self.jid.bare, reason, delay)
+        for delay in self._delays:
+            # A certificate may be renewed without this program, so that it isn't the end; but somebody has to know.
+            level = logging.ERROR if isinstance(reason, TrustError) else logging.WARNING
+            log.log(level, "%s: %s; the next attempt is in %.1f s", self.jid.bare, reason, delay)
             self._enter(ConnectionState.WAITING, reason=reason, retry_in=delay)
             await sleep(self.clock, delay)
             self._enter(ConnectionState.RESOLVING)
@@ -222,6 +232,7 @@ class Life(ABC):
 
     def _give_up(self, reason: Exception | None) -> None:
         self._finish(reason)
+        self._online_since = None
         self._enter(ConnectionState.OFFLINE, reason=reason)
         self._states.close()
 

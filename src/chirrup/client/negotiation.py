@@ -56,6 +56,8 @@ _TEMPORARY: Final = frozenset({"temporary-auth-failure", "aborted"})
 """SASL conditions that say nothing of the credentials."""
 _FOR_OTHERS: Final = frozenset({62, 64})
 """OpenSSL's codes for certificates that are for another host or address."""
+_NO_XMPP: Final = frozenset({"bad-format", "bad-namespace-prefix", "invalid-namespace", "not-well-formed"})
+"""What is found of something that isn't a server for clients."""
 _OF_STRANGERS: Final = frozenset({18, 19, 20, 21})
 """Those for certificates that nobody known has signed, or only themselves."""
 
@@ -129,6 +131,8 @@ def tls_failure(error: Exception, domain: str, where: str) -> NetworkError:
         cure = "; the option ca names authorities to trust" if error.verify_code in _OF_STRANGERS else ""
         return TrustError(f"the certificate of {where} isn't trusted for {domain}: {error.verify_message}{cure}")
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error) or "it broke off"
+    if reason == "WRONG_VERSION_NUMBER":
+        reason = "what answers there speaks no TLS"
     return NetworkError(f"TLS handshake with {where}: {reason}")
 
 
@@ -212,10 +216,24 @@ class Negotiation:
         step = self.step
         async with Deadline(self._clock, self._seconds, f"{step} ({self._link.where})"):
             while not (self._done or self._tls_is_next) and self.step == step:
-                self._handle(self._stream.receive(await self._link.read()))
+                self._handle(self._stream.receive(await self._read()))
                 while (need := self._derivation) is not None:
                     self._derivation = None
                     self._handle(self._stream.salted(await asyncio.to_thread(need.derive)))
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._link.read()
+        except Disconnected as error:
+            if self._stream.parser.header is None and self._seen_nothing:
+                guess = "" if self._stream.security else "; it may be a port for direct TLS"
+                raise Disconnected(f"{error} before a stream began{guess}") from None
+            raise
+
+    @property
+    def _seen_nothing(self) -> bool:
+        """Whether nothing has come that only a server for clients says."""
+        return not self._features.attrs and not self._features.children
 
     def _handle(self, events: list[Event]) -> None:
         for place, event in enumerate(events):
@@ -247,8 +265,10 @@ class Negotiation:
                 case SeeOtherHost(host=host, port=port):
                     self._farewell()
                     raise Redirected(host, port, secure=self._stream.security is not None)
-                case Failed(error=error):
+                case Failed(error=error, received=received):
                     self._farewell()
+                    if self._seen_nothing and not received and error.condition in _NO_XMPP:
+                        raise NetworkError(f"{self._link.where} isn't an XMPP server's port for clients: {error}")
                     raise error
                 case Closed():
                     self._farewell()

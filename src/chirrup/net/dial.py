@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from typing import Any, Final
 
-from chirrup.core.errors import DeadlineError, NetworkError, ResolutionError
+from chirrup.core.errors import ConfigError, DeadlineError, NetworkError, ResolutionError
 from chirrup.net.certificates import ascii_name
 from chirrup.net.clock import Clock, sleep
 from chirrup.net.deadline import Deadline
@@ -65,6 +65,13 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+def checked_port(port: int) -> int:
+    """The same port. Raises ConfigError for what can be none."""
+    if not 0 < port < 65_536:
+        raise ConfigError(f"{port} is no port: they are from 1 to 65535", key="port")
+    return port
 
 
 async def find(

@@ -55,6 +55,8 @@ class Login:
             have=credentials.kinds,
         )
         name = next(iter(names), None)
+        if name is None and credentials.username and credentials.kinds == ("anonymous",):
+            raise SASLError("not-authorized", "no password is given, and the server wants one")
         if name is None:
             raise StreamError("unsupported-feature", f"no safe way to authenticate among {', '.join(self._offered)}")
         ours = stream.security.channel_bindings if stream.security else {}
