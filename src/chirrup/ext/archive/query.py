@@ -15,10 +15,10 @@ from chirrup.ext.archive import FULL_TEXT_FIELD, NS
 from chirrup.ext.archive.payloads import Query
 from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, Form
+from chirrup.ext.forms.validation import NS as VALIDATE
 from chirrup.ext.rsm.pages import Wanted, wanted
 from chirrup.store.messages import Message, MessageRows, Range, first_id_of
 
-_VALIDATE: Final = "http://jabber.org/protocol/xdata-validate"
 _SINGLE: Final = {
     "with": "jid-single",
     "start": "text-single",
@@ -38,7 +38,7 @@ _COUNTED_ALONE: Final = 1_000_000
 
 def form(*, full_text: bool) -> Form:
     """The fields that a query may have (§4.1.5)."""
-    anything = Element("validate", _VALIDATE, Element("open", _VALIDATE), datatype="xs:string")
+    anything = Element("validate", VALIDATE, Element("open", VALIDATE), datatype="xs:string")
     fields = [Field.of(FORM_TYPE, NS, "hidden")]
     fields += [Field(name, kind) for name, kind in _SINGLE.items() if full_text or name != FULL_TEXT_FIELD]
     fields.append(Field("ids", "list-multi", extensions=(anything,)))

@@ -5,30 +5,30 @@ from __future__ import annotations
 from typing import Final
 
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext import hints
+from chirrup.ext import hints, jingle, markers, omemo, reactions, receipts, retraction
 from chirrup.ext.hints.payloads import Hint, hints_of
 
 _KEPT: Final = frozenset({"body", "subject"})
 _PART_OF_CONVERSATION: Final = frozenset(
     {
-        ("received", "urn:xmpp:receipts"),
-        ("received", "urn:xmpp:chat-markers:0"),
-        ("displayed", "urn:xmpp:chat-markers:0"),
-        ("acknowledged", "urn:xmpp:chat-markers:0"),
-        ("reactions", "urn:xmpp:reactions:0"),
-        ("retract", "urn:xmpp:message-retract:1"),
+        ("received", receipts.NS),
+        ("received", markers.NS),
+        ("displayed", markers.NS),
+        ("acknowledged", markers.NS),
+        ("reactions", reactions.NS),
+        ("retract", retraction.NS),
         ("apply-to", "urn:xmpp:fasten:0"),
-        ("encrypted", "eu.siacs.conversations.axolotl"),
-        ("encrypted", "urn:xmpp:omemo:2"),
+        ("encrypted", omemo.OLD),
+        ("encrypted", omemo.NS),
         ("encryption", "urn:xmpp:eme:0"),
         ("x", "jabber:x:conference"),
         ("x", "jabber:x:encrypted"),
-        ("propose", "urn:xmpp:jingle-message:0"),
-        ("accept", "urn:xmpp:jingle-message:0"),
-        ("proceed", "urn:xmpp:jingle-message:0"),
-        ("reject", "urn:xmpp:jingle-message:0"),
-        ("retract", "urn:xmpp:jingle-message:0"),
-        ("finish", "urn:xmpp:jingle-message:0"),
+        ("propose", jingle.MESSAGE),
+        ("accept", jingle.MESSAGE),
+        ("proceed", jingle.MESSAGE),
+        ("reject", jingle.MESSAGE),
+        ("retract", jingle.MESSAGE),
+        ("finish", jingle.MESSAGE),
     }
 )
 """What another device has to know of, though it may come without a body."""

@@ -7,10 +7,11 @@ from typing import Final, Literal
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
-from chirrup.core.xml import Element, escape_attribute
+from chirrup.core.xml import CLIENT, Element, escape_attribute
 from chirrup.ext.carbons import NS, RULES
 from chirrup.ext.carbons.payloads import Disable, Enable
 from chirrup.ext.carbons.rules import is_eligible, pretends_to_be_copy
+from chirrup.ext.forwarding import NS as FORWARDING
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -202,7 +203,7 @@ def _halves(kind: _Kind, owner: JID, stanza: Element, written: bytes) -> tuple[b
     attributes = f"from='{escape_attribute(owner.text)}'"
     if "type" in stanza.attrs:
         attributes += f" type='{escape_attribute(stanza.attrs['type'])}'"
-    around = f"><{kind} xmlns='{NS}'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'"
+    around = f"><{kind} xmlns='{NS}'><forwarded xmlns='{FORWARDING}'><message xmlns='{CLIENT}'"
     tail = b"%b%b</forwarded></%b></message>" % (around.encode(), written[len("<message") :], kind.encode())
     return f"<message {attributes}".encode(), tail
 

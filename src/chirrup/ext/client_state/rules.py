@@ -9,12 +9,21 @@ from typing import Final
 
 from chirrup.core.jid import JID
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext import attention, carbons, chat_states, delay, forwarding, hints, markers, receipts
-
-_PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"
-_SILENT: Final = frozenset(
-    {chat_states.NS, receipts.NS, markers.NS, hints.NS, carbons.NS, "urn:xmpp:sid:0", "http://jabber.org/protocol/nick"}
+from chirrup.ext import (
+    attention,
+    carbons,
+    chat_states,
+    delay,
+    forwarding,
+    hints,
+    markers,
+    nickname,
+    receipts,
+    stanza_ids,
 )
+from chirrup.ext.pubsub import EVENT
+
+_SILENT: Final = frozenset({chat_states.NS, receipts.NS, markers.NS, hints.NS, carbons.NS, stanza_ids.NS, nickname.NS})
 """Namespaces of what a person need not be disturbed for."""
 _TAG: Final = re.compile(rb"<(\w+)((?: [^\s=]+='[^']*')*)")
 _ROOMS: Final = b"http://jabber.org/protocol/muc#user"
@@ -91,14 +100,14 @@ def _said_in_room(message: Element, body: str, nicks: Callable[[JID], Collection
 
 
 def _event(message: Element, urgent_nodes: Collection[str]) -> Urgency:
-    event = message.child("event", _PUBSUB_EVENT)
+    event = message.child("event", EVENT)
     what = None if event is None else event.first
     return Urgency.NOW if what is not None and what.get("node") in urgent_nodes else Urgency.LATER
 
 
 def _without_words(message: Element, urgent_nodes: Collection[str]) -> tuple[Urgency, Hashable]:
     """A chat message without a body, or a normal one."""
-    if message.child("event", _PUBSUB_EVENT) is not None:
+    if message.child("event", EVENT) is not None:
         return _event(message, urgent_nodes), None
     namespaces = {child.ns for child in message.elements() if (child.ns, child.name) != (CLIENT, "thread")}
     if not namespaces <= _SILENT:

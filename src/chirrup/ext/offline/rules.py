@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, TypeGuard
 
 from chirrup.core.errors import AddressError
 from chirrup.core.jid import JID
 from chirrup.core.values import parse_datetime, parse_element
 from chirrup.core.xml import CLIENT, Element, serialise
-from chirrup.ext import delay, hints
+from chirrup.ext import chat_states, delay, hints, stanza_ids
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.hints.payloads import Hint, hints_of
 from chirrup.ext.stanza_ids.rules import stanza_id
 from chirrup.store.messages import Message, first_id_of, moment_of
 
-_CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"
-
-_SAYS_NOTHING: Final = frozenset({_CHAT_STATES, hints.NS, delay.NS, "urn:xmpp:sid:0"})
+_SAYS_NOTHING: Final = frozenset({chat_states.NS, hints.NS, delay.NS, stanza_ids.NS})
 """Namespaces of what accompanies a message and is none."""
 
 
@@ -45,7 +43,7 @@ def fate(message: Element) -> Fate:
 def _only_chat_states(message: Element) -> bool:
     state = False
     for child in message.elements():
-        if child.ns == _CHAT_STATES:
+        if child.ns == chat_states.NS:
             state = True
         elif child.ns not in _SAYS_NOTHING and (child.ns, child.name) != (CLIENT, "thread"):
             return False
@@ -79,7 +77,8 @@ def sender_of(message: Message) -> JID:
     return peer.with_resource(message.resource) if message.resource else peer
 
 
-def claims_delay_by(child: Element | str, host: JID) -> bool:
+def claims_delay_by(child: Element | str, host: JID) -> TypeGuard[Element]:
+    """Whether something in a stanza is a delay that says to be of that host."""
     if not isinstance(child, Element) or (child.name, child.ns) != (Delay.NAME, Delay.NS):
         return False
     try:

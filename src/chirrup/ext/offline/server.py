@@ -131,7 +131,7 @@ class Offline(Module):
         if uid:
             return self._messages.id_of(uid)
         for child in stanza.children:
-            if claims_delay_by(child, self.host.jid) and isinstance(child, Element):
+            if claims_delay_by(child, self.host.jid):
                 number = id_at(child.get("stamp"))
                 return number if number in account.get(Kept).handed else None
         return None
@@ -139,7 +139,7 @@ class Offline(Module):
     def _own_delay(self, stanza: Element) -> None:
         """Make the delay that this host has given a message one that isn't taken for forged when it is handed over."""
         for index, child in enumerate(stanza.children):
-            if claims_delay_by(child, self.host.jid) and isinstance(child, Element):
+            if claims_delay_by(child, self.host.jid):
                 stanza.children[index] = child.copy().set("from", None)
 
     # -- handing over

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from chirrup.core.xml import CLIENT, Element
-from chirrup.ext import delay
+from chirrup.ext import delay, jingle, omemo
 
 _WORDS: Final = frozenset(
     {
         ("body", CLIENT),
-        ("encrypted", "eu.siacs.conversations.axolotl"),
-        ("encrypted", "urn:xmpp:omemo:2"),
+        ("encrypted", omemo.OLD),
+        ("encrypted", omemo.NS),
         ("openpgp", "urn:xmpp:openpgp:0"),
         ("x", "jabber:x:encrypted"),
-        ("propose", "urn:xmpp:jingle-message:0"),
+        ("propose", jingle.MESSAGE),
         ("x", "jabber:x:conference"),
     }
 )
