@@ -57,7 +57,7 @@ class PersonalEventing(Module):
 
     needs = ("roster", "caps")
     xeps = (
-        Xep(60, "1.30.0", "at accounts"),
+        Xep(60, "1.30.0", "at accounts; without options and leases of subscriptions, and without collections"),
         Xep(163, "1.2.2"),
         Xep(222, "1.0"),
         Xep(223, "1.1.1"),

@@ -12,7 +12,7 @@ class VCards4(Module):
     version 4."""
 
     needs = ("pubsub",)
-    xeps = (Xep(292, "0.12.0"),)
+    xeps = (Xep(292, "0.12.0", "kept apart from vCards of XEP-0054"),)
     account_features = (NS,)
     needs_accounts = True
 
