@@ -60,8 +60,11 @@ modules_disabled = {list(DEFAULT)}
 
 
 @contextmanager
-def running(*args: str, notify: bool) -> Iterator[Service]:
+def running(*args: str, notify: bool, files: int | None = None) -> Iterator[Service]:
+    """`files` is how many it may open."""
     command = [sys.executable, "-m", "chirrup.cli", "serve", *args]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh", *command]
     with ExitStack() as stack:
         notifications = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         notifications.settimeout(TIMEOUT)
@@ -201,6 +204,28 @@ def test_who_has_the_former_password_is_sent_away(service: Service, chirrup: Cal
                 await alice.wait_closed()
 
     asyncio.run(see())
+
+
+def test_connections_do_not_take_the_files_that_the_rest_needs(config: Path, chirrup: Callable[..., Any]) -> None:
+    config.write_text(config.read_text().replace("offline_messages = 5", "connections_per_address = 1000"))
+
+    async def crowd(port: int) -> None:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(140)]
+        ends = [asyncio.ensure_future(reader.read()) for reader, _ in opened]
+        over = await asyncio.gather(*ends[100:], return_exceptions=True)
+        assert [end for end in over if end and not isinstance(end, ConnectionResetError)] == []
+        assert not any(end.done() for end in ends[:100])
+        ran = await asyncio.to_thread(chirrup, "user", "add", "alice@localhost", stdin="x\n")
+        assert ran.status == 0, ran.err
+        assert json.loads((await asyncio.to_thread(chirrup, "status", "--json")).out)["connections"] == 100
+        for end in ends:
+            end.cancel()
+
+    with running(notify=True, files=200) as service:
+        assert service.notified()["READY"] == "1"
+        asyncio.run(crowd(listening(chirrup)))
+        log = service.end()[1]
+    assert log.count("no room for more connections") == 1, log
 
 
 def test_a_second_server_on_the_same_data_is_refused(service: Service) -> None:

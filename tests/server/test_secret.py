@@ -40,6 +40,23 @@ def test_a_file_that_cannot_be_read(tmp_path):
         load_secret(tmp_path)
 
 
+def test_one_that_cannot_be_made(tmp_path):
+    (tmp_path / "secret.new").mkdir()
+    with pytest.raises(ConfigError, match="secret: can't be made: "):
+        load_secret(tmp_path)
+
+
+async def test_a_server_without_one_lets_go_of_its_store(tmp_path):
+    (tmp_path / "secret").write_text("short")
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="should have 32 bytes"):
+            async with serve(data=tmp_path):
+                pass
+    (tmp_path / "secret").unlink()
+    async with serve(data=tmp_path):
+        pass
+
+
 async def test_accounts_that_do_not_exist_look_the_same_after_a_restart(tmp_path):
     """Otherwise two log-ins, one before a restart and one after it, would tell who exists."""
     made_up = []

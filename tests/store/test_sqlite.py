@@ -124,7 +124,7 @@ async def test_what_may_not_be_written(open_store: Opener) -> None:
         one_line(caught)
         file.chmod(0o666)
         (folder / "chirrup.db.lock").chmod(0o400)
-        with nobody(), pytest.raises(StoreError, match="Permission denied") as caught:
+        with nobody(), pytest.raises(StoreError, match=r"chirrup\.db\.lock: Permission denied") as caught:
             await open_store(file, exclusive=True)
         one_line(caught)
     finally:

@@ -101,10 +101,10 @@ class Server:
             raise self.config.error(("data",), problem) from None
         self.store = await Store.open(self.config.store_url, exclusive=True)
         self.store.when_held(self._storage_fails)
-        self.secret = load_secret(self.config.data)
-        self.credentials = Credentials(self.store, self.secret)
-        self.copies = Copies(self.store.messages, self.clock)
         try:
+            self.secret = load_secret(self.config.data)
+            self.credentials = Credentials(self.store, self.secret)
+            self.copies = Copies(self.store.messages, self.clock)
             for fault in component_faults(self.config):
                 raise fault
             for domain, component in self.config.components.items():
@@ -178,8 +178,9 @@ class Server:
             _, late = await asyncio.wait(pending, timeout=_DRAIN)
             for task in late:
                 task.cancel()
-        if hasattr(self, "store"):
+        if hasattr(self, "credentials"):
             self.credentials.close()
+        if hasattr(self, "store"):
             await self.store.close()
 
     def _storage_fails(self) -> None:

@@ -74,6 +74,9 @@ class ClientConnection(Connection):
         self.log = stream_log(self.stream_id, self.peer)
         self.tap = wire_log(self.stream_id, self.peer)
         self._listeners.open.add(self)
+        if self._listeners.full():
+            self.abort()  # to take leave would keep a file open
+            return
         self._admitted = self.server.connections.admit(self.peer)
         if not self._admitted:
             self.log.warning("too many connections from there", most=self.server.connections.most)

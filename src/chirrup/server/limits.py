@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import resource
+import sys
 from collections import Counter, OrderedDict
 from typing import Final
 
@@ -10,6 +12,9 @@ _MAX_TRACKED: Final = 50_000
 """Addresses whose failed log-ins are remembered; the longest untouched goes first."""
 
 _MAX_DELAY: Final = 16.0
+
+_RESERVED: Final = 100
+"""Open files that aren't connections."""
 
 
 class Allowance:
@@ -34,6 +39,15 @@ class Allowance:
         left -= octets
         self._left, self.since = left, now
         return 0.0 if left >= 0 else -left / self._rate
+
+
+def room_for_connections() -> int:
+    """How many connections this process may have, each of which is an open file. The rest is for the database, the log,
+    certificates and commands, which would all fail where connections have every file that the system allows."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return files - min(_RESERVED, files // 2)
 
 
 class Connections:

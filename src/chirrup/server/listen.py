@@ -16,6 +16,7 @@ from chirrup.net.connection import keep_alive
 from chirrup.net.tls import CertificateStore
 from chirrup.server.c2s import ClientConnection
 from chirrup.server.component import ComponentConnection
+from chirrup.server.limits import room_for_connections
 from chirrup.server.rest import Rounds
 from chirrup.server.toml_lines import key_path
 
@@ -27,6 +28,8 @@ _POLL: Final = 30.0
 """Seconds between looks at the certificates' files."""
 _HANDSHAKE: Final = 20.0
 """Seconds that a TLS handshake may take."""
+_SILENT: Final = 60.0
+"""Seconds after which it is told again that there is no room for connections."""
 
 
 class Listeners:
@@ -40,6 +43,8 @@ class Listeners:
         self.open: set[ClientConnection] = set()
         """The clients' connections that stand."""
         self.parsers = ParserPool()
+        self._room = room_for_connections()
+        self._tell_full_at = 0.0
         self._rounds = Rounds(server.clock, lambda: self.open)
         self._components: set[ComponentConnection] = set()
 
@@ -116,6 +121,17 @@ class Listeners:
             for kind, server in self._sockets
             for name in (socket.getsockname() for socket in server.sockets)
         ]
+
+    def full(self) -> bool:
+        """Whether there are more connections than may be open."""
+        if len(self.open) <= self._room:
+            return False
+        now = self._server.clock.monotonic()
+        if now >= self._tell_full_at:
+            self._tell_full_at = now + _SILENT
+            cure = "allow more open files: LimitNOFILE in a unit of systemd, ulimit -n in a shell"
+            self._server.log.warning("no room for more connections: they are cut off", most=self._room, cure=cure)
+        return True
 
     def certificates(self) -> dict[str, int]:
         """Days that the certificate of each host is still good for."""

@@ -14,12 +14,16 @@ _OCTETS: Final = 32
 
 
 def load_secret(folder: Path) -> bytes:
-    """The secret in a data folder, made where there is none. ConfigError where the file can't be one."""
+    """The secret in a data folder, made where there is none. ConfigError where the file can't be one, or
+    can't be made."""
     path = folder / NAME
     try:
         secret = path.read_bytes()
     except FileNotFoundError:
-        return _make(path)
+        try:
+            return _make(path)
+        except OSError as error:
+            raise ConfigError(f"can't be made: {error.strerror}", file=str(path)) from None
     except OSError as error:
         raise ConfigError(f"the secret can't be read: {error.strerror}", file=str(path)) from None
     if len(secret) != _OCTETS:

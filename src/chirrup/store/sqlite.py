@@ -71,7 +71,7 @@ class SQLiteDatabase(Database):
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise self._full() from error
-            raise StoreError(f"{self.path}: {error.strerror}") from error
+            raise StoreError(f"{error.filename or self.path}: {error.strerror}") from error
 
     def check_empty(self, connection: Connection) -> None:
         if inspect(connection).get_table_names():
