@@ -292,6 +292,20 @@ async def test_an_iq_is_sent_in_an_accounts_name(with_components: Callable[..., 
         assert inner.first.first.get("subscription") == "subscribed"
 
 
+async def test_what_is_published_in_an_accounts_name_is_its_doing(with_components: Callable[..., Any]) -> None:
+    """A gateway adds bookmarks of its rooms: clients that keep them all in one element see them, too."""
+    async with with_components(granting(iq={PUBSUB: "set"}), HERE) as they:
+        juliet = await they.server.client("juliet/balcony")
+        component = await ready(they)
+        for room in "hall@rooms.localhost", "garden@rooms.localhost":
+            item = f"<item id='{room}'><conference xmlns='urn:xmpp:bookmarks:1' name='Room'/></item>"
+            publish = f"<pubsub xmlns='{PUBSUB}'><publish node='urn:xmpp:bookmarks:1'>{item}</publish></pubsub>"
+            answer = await component.ask(iq(f"<iq xmlns='{CLIENT}' type='set' id='b'>{publish}</iq>", kind="set"))
+            assert answer.get("type") == "result"
+            asked = Element("pubsub", PUBSUB, Element("items", PUBSUB, node="storage:bookmarks"))
+            assert f"jid='{room}'" in str(await juliet.ask(Element("iq", CLIENT, asked, type="get")))
+
+
 async def test_errors_are_answers_too(with_components: Callable[..., Any]) -> None:
     async with with_components(granting(iq={"urn:xmpp:ping": "get", "urn:x": "get"}), HERE) as they:
         await they.server.add_account("juliet")

@@ -84,7 +84,7 @@ class Avatars(Module):
     async def _published(self, change: Change) -> None:
         """Put the picture that somebody has now into the vCard (XEP-0398 §4.1), if all may see it (§8)."""
         service = change.service
-        if change.by == service.jid or not isinstance(service, PersonalService):
+        if change.by_server or not isinstance(service, PersonalService):
             return
         account = service.account
         if change.payload is None and await self._pubsub.items(account, METADATA):

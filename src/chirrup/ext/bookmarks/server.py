@@ -109,11 +109,11 @@ class Bookmarks(Module):
 
     async def _changed(self, change: Change) -> None:
         """A client has changed a bookmark: show old clients all of them."""
-        if change.by != change.service.jid and isinstance(change.service, PersonalService):
+        if not change.by_server and isinstance(change.service, PersonalService):
             await self._collate(change.service.account)
 
     async def _changed_in_old_node(self, change: Change) -> None:
-        if change.by == change.service.jid or not isinstance(change.service, PersonalService):
+        if change.by_server or not isinstance(change.service, PersonalService):
             return
         if change.payload is not None and (change.payload.name, change.payload.ns) == ("storage", OLD):
             await self._take(change.service.account, change.payload)

@@ -60,10 +60,10 @@ class Change:
     service: Service
     node: str
     kind: Kind
-    by: JID
-    """Who did it; the service's own JID for what the server did itself."""
     item: str = ""
     payload: Element | None = None
+    by_server: bool = False
+    """Whether the server did it by itself, and nobody asked for it."""
 
 
 Maker = Callable[[Service], Awaitable[None]]

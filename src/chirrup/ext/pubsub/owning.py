@@ -134,7 +134,7 @@ async def delete(engine: Engine, service: Service, sender: JID, asked: Delete) -
     await engine.write(service, lambda rows: rows.delete_node(owner, node.name))
     for to in audience:
         engine.send(service, node, to, told)
-    await engine.changed(Change(service, node.name, "delete", sender))
+    await engine.changed(Change(service, node.name, "delete"))
 
 
 async def purge(engine: Engine, service: Service, sender: JID, asked: Purge) -> None:
@@ -144,7 +144,7 @@ async def purge(engine: Engine, service: Service, sender: JID, asked: Purge) -> 
     owner = service.jid.text
     await engine.write(service, lambda rows: rows.purge(owner, node.name))
     engine.notify(service, node, Element("purge", EVENT, node=node.name), outdated="")
-    await engine.changed(Change(service, node.name, "purge", sender))
+    await engine.changed(Change(service, node.name, "purge"))
 
 
 # -- who has to do with a node

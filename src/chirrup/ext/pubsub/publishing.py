@@ -85,7 +85,9 @@ def _item(engine: Engine, node: Node, asked: Publish) -> Item | None:
     return item
 
 
-async def put(engine: Engine, service: Service, node: Node, item: Item | None, sender: JID) -> str:
+async def put(
+    engine: Engine, service: Service, node: Node, item: Item | None, sender: JID, *, by_server: bool = False
+) -> str:
     """Store an item and tell of it, when it is durable; the item's id. The node may be a new one."""
     config = node.config
     payload = item.payloads[0] if item is not None and item.payloads else None
@@ -109,7 +111,7 @@ async def put(engine: Engine, service: Service, node: Node, item: Item | None, s
         engine.notify(service, node, content, publisher=sender, outdated="", but=got)
     finally:
         node.underway.pop((name, stamp), None)
-    await engine.changed(Change(service, node.name, "publish", sender, name, payload))
+    await engine.changed(Change(service, node.name, "publish", name, payload, by_server))
     return name
 
 
@@ -149,8 +151,9 @@ async def retract(engine: Engine, service: Service, sender: JID, asked: Retract)
 
 
 async def take(
-    engine: Engine, service: Service, node: Node, item: str, sender: JID, *, notify: bool, only_own: bool = False
-) -> None:
+    engine: Engine, service: Service, node: Node, item: str, sender: JID, *, notify: bool, only_own: bool = False,
+    by_server: bool = False,
+) -> None:  # fmt: skip
     """Delete an item, and tell of it when that is durable. StanzaError if there is none."""
     owner = service.jid.text
 
@@ -165,7 +168,7 @@ async def take(
     await engine.write(service, op)
     if notify:
         engine.notify(service, node, retracted(node, item), publisher=sender, outdated=item)
-    await engine.changed(Change(service, node.name, "retract", sender, item))
+    await engine.changed(Change(service, node.name, "retract", item, by_server=by_server))
 
 
 async def publish_as_service(
@@ -180,4 +183,4 @@ async def publish_as_service(
     node = service.nodes.get(name)
     if node is None:
         node = new_node(engine, service, name, engine.default(service, name).with_values(config or {}))
-    return await put(engine, service, node, Item(item, payloads=(payload,)), service.jid)
+    return await put(engine, service, node, Item(item, payloads=(payload,)), service.jid, by_server=True)

@@ -125,7 +125,7 @@ class PersonalEventing(Module):
         service = account.get(PersonalService)
         if (found := service.nodes.get(node)) is not None:
             try:
-                await publishing.take(self.engine, service, found, item, account.jid, notify=True)
+                await publishing.take(self.engine, service, found, item, account.jid, notify=True, by_server=True)
             except StanzaError as error:
                 if error.condition != "item-not-found":
                     raise
