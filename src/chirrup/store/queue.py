@@ -15,10 +15,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final, Literal, TypeAlias
 
-from chirrup.core.errors import StoreError
+from chirrup.core.errors import StoreError, StoreUnavailable
 from chirrup.core.record import record
+from chirrup.store.patience import SECONDS, Patience
 from chirrup.store.thread import HELD, Done, Joined, Work
 from chirrup.store.writer import Alone, Failed, Item, Writer
 
@@ -26,6 +28,9 @@ LIMIT: Final = 64 * 2**20
 """How much may wait to be written, in characters of text plus `OVERHEAD` for each write; and how much may be held while
 storage fails."""
 OVERHEAD: Final = 1000
+
+Kind: TypeAlias = Literal["read", "write"]
+_KINDS: Final[tuple[Kind, ...]] = ("read", "write")
 
 _log = logging.getLogger("chirrup.store")
 
@@ -35,7 +40,7 @@ class Health:
     """How storage is doing, for people who look after it."""
 
     healthy: bool
-    """The last query and the last group worked."""
+    """The last query and the last group worked, and the database answers."""
     last_error: str
     """One line; empty when there was none since the start."""
     last_error_at: float | None
@@ -78,6 +83,9 @@ class WriteQueue:
         self.when_held: Callable[[], None] = _nobody_cares
         """Called when storage has begun to fail, and something is held."""
         self._closed = False
+        self._patience = {what: Patience(partial(self._hangs, what)) for what in _KINDS}
+        self.reading = self._patience["read"]
+        """Told of queries by whoever makes them."""
         self._thread = threading.Thread(
             target=Work(writer, self._batches, self._report).run, name="chirrup-store-write", daemon=True
         )
@@ -160,7 +168,11 @@ class WriteQueue:
             held=sum(len(function.rows) if isinstance(function, Joined) else 1 for function in self.held()),
         )
 
-    def note(self, what: Literal["read", "write"], fault: StoreError | None) -> None:
+    def _hangs(self, what: Kind) -> None:
+        problem = f"the database hasn't answered for {SECONDS:.0f} seconds; what needs it waits"
+        self.note(what, StoreUnavailable(problem))
+
+    def note(self, what: Kind, fault: StoreError | None) -> None:
         """A query or a group worked (None) or met `fault`."""
         if fault is not None:
             self._last_error, self._last_error_at = str(fault), self._now()
@@ -176,6 +188,8 @@ class WriteQueue:
         fails."""
         self._closed = True
         await self.settled()
+        for patience in self._patience.values():
+            patience.stop()
         self._batches.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
         if self._held:
@@ -198,6 +212,7 @@ class WriteQueue:
                 batch[joined.place] = function, row, joined.size, future
                 self._size += joined.size - OVERHEAD
             joining.clear()
+        self._patience["write"].asked(len(batch))
         self._batches.put(batch)
 
     def _report(self, done: Done) -> None:
@@ -219,6 +234,7 @@ class WriteQueue:
             return
         began = not self._held
         self._done += len(done.items)
+        self._patience["write"].answered(len(done.items))
         for item, outcome in zip(done.items, done.outcomes, strict=True):
             self._size -= item[2]
             if outcome is HELD:

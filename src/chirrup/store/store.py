@@ -21,6 +21,7 @@ from chirrup.store.logs import Log
 from chirrup.store.maps import Map
 from chirrup.store.messages import Messages, read_state
 from chirrup.store.migrate import ensure_schema
+from chirrup.store.patience import Patience
 from chirrup.store.pubsub import PubSub
 from chirrup.store.queue import Health, WriteQueue
 from chirrup.store.sqlite import SQLiteDatabase
@@ -52,6 +53,7 @@ class Store:
         self._queue = WriteQueue(Writer(database), now)
         self._loop = asyncio.get_running_loop()
         self._asked: list[tuple[Callable[[Connection], Any], asyncio.Future[Any]]] = []
+        self._reading = self._queue.reading
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="chirrup-store-read")
         self._long = asyncio.Semaphore(_LONG)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -179,9 +181,12 @@ class Store:
         """Queries of one turn of the loop go to a thread together: the way there and back costs more than most."""
         asked, self._asked = self._asked, []
         for start in range(0, len(asked), _TOGETHER):
-            self._readers.submit(self._read_all, asked[start : start + _TOGETHER])
+            self._reading.asked()
+            self._readers.submit(self._read_all, asked[start : start + _TOGETHER], self._reading)
 
-    def _read_all(self, asked: Sequence[tuple[Callable[[Connection], Any], asyncio.Future[Any]]]) -> None:
+    def _read_all(
+        self, asked: Sequence[tuple[Callable[[Connection], Any], asyncio.Future[Any]]], patience: Patience | None = None
+    ) -> None:
         """On a reader's thread. All see the same state, unless one fails: then each is made by itself."""
         try:
             with self._database.reader.connect() as connection:
@@ -189,7 +194,7 @@ class Store:
         except BaseException:
             answers = [(future, self._read_apart(op)) for op, future in asked]
         with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
-            self._loop.call_soon_threadsafe(_answer, answers)
+            self._loop.call_soon_threadsafe(_answer, answers, patience)
 
     def _read_apart(self, op: Callable[[Connection], Any]) -> Any:
         try:
@@ -238,7 +243,9 @@ class Store:
             return op(connection)
 
 
-def _answer(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+def _answer(answers: Sequence[tuple[asyncio.Future[Any], Any]], patience: Patience | None) -> None:
+    if patience is not None:
+        patience.answered()
     for future, answer in answers:
         if future.cancelled():
             continue
