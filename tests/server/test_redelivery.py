@@ -47,6 +47,15 @@ def ids(client):
     return [element.get("id") for element in client.received if element.name == "message"]
 
 
+async def next_ids(client, count):
+    """The ids of so many messages that come next."""
+    found = []
+    while len(found) < count:
+        element = await client.receive()
+        found += [element.get("id")] if element.name == "message" else []
+    return found
+
+
 def without_archive(settings):
     settings["hosts"]["localhost"]["modules_disabled"] = ["archive"]
     return settings
@@ -309,6 +318,65 @@ async def test_hundreds_in_their_order(managers):
         await laptop.settle()
         assert ids(laptop) == [str(number) for number in range(900)]
         assert laptop.received[-1].child("x", "urn:x").text == "<é"
+
+
+async def test_others_have_their_turns_and_nothing_overtakes_what_is_left(managers):
+    """Thousands of stanzas, as wait for a client that acknowledges nothing, would hold everybody up for long."""
+    settings = {**NO_ARCHIVE, "limits": {"bytes_per_second": 10**9, "burst_bytes": 10**9}}
+    async with managers(settings) as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send("".join(message(phone.jid, number) for number in range(900)))
+        await bob.settle()
+        laptop = await they.server.client("alice/laptop", presence=True)
+        session.expire()
+        assert session.account.redelivering is not None
+        bob.send(message(laptop.jid.bare, "one more") + message(laptop.jid, "another"))
+        await bob.settle()
+        await laptop.settle()
+        assert ids(laptop) == [*map(str, range(900)), "one more", "another"]
+        assert session.account.redelivering is None
+
+
+async def test_what_was_sent_first_comes_first_where_another_session_ends_meanwhile(managers):
+    """Half of what the phone leaves stands with the laptop already, in place of its copies, when that is over too."""
+    clock = FakeClock()
+    async with managers(NO_ARCHIVE, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop")
+        await they.copies(laptop)
+        clock.advance(1)
+        bob = await they.server.client("bob/desk")
+        first, second = await they.cut(phone), await they.cut(laptop)
+        for number in range(200):
+            bob.send(message(phone.jid, number))
+            await bob.settle()
+            clock.advance(1)
+        first.expire()
+        assert first.account.redelivering is not None
+        await end(they, second)
+        tablet = await they.server.client("alice/tablet")
+        tablet.send("<presence/>")
+        assert await next_ids(tablet, 200) == [*map(str, range(200))]
+
+
+async def test_a_server_that_stops_in_the_middle_keeps_the_rest(managers):
+    async with managers(NO_ARCHIVE, name="one") as they:
+        phone, _ = await they.client("alice/phone")
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        bob.send("".join(message(phone.jid, number) for number in range(200)))
+        await bob.settle()
+        session.expire()
+        assert session.account.redelivering is not None
+        await they.server.server.hosts["localhost"].stop()
+        assert session.account.redelivering is None or session.account.redelivering.over.done()
+        await they.stop(bob)
+    async with managers(NO_ARCHIVE, name="one") as they:
+        again = await they.server.client("alice")
+        again.send("<presence/>")
+        assert await next_ids(again, 200) == [*map(str, range(200))]
 
 
 # -- who has it already

@@ -10,13 +10,16 @@ from chirrup.server.keeper import Keeper
 
 if TYPE_CHECKING:
     from chirrup.server.host import Host
+    from chirrup.server.redelivery import Remains
     from chirrup.server.session import Session
 
 
 class Account(Keeper):
     """One account of a host while it is in memory, which it is whenever one of its sessions lives."""
 
-    __slots__ = ("available", "data", "host", "jid", "most_available", "non_negative", "refuses", "sessions")
+    __slots__ = (
+        "available", "data", "host", "jid", "most_available", "non_negative", "redelivering", "refuses", "sessions",
+    )  # fmt: skip
 
     def __init__(self, host: Host, jid: JID) -> None:
         self.host = host
@@ -32,6 +35,8 @@ class Account(Keeper):
         self.refuses: Callable[[JID], bool] | None = None
         """Whether nothing of an address may reach this account, and nothing of the account the address (XEP-0191); None
         where no address is refused. Set by the module that keeps the list."""
+        self.redelivering: Remains | None = None
+        """What its sessions have left and is being dealt with; messages that come meanwhile stand behind that."""
         self.data: dict[type, object] = {}
 
     def rank(self) -> None:

@@ -135,6 +135,9 @@ class Host:
     async def stop(self) -> None:
         for session in list(self.sessions()):
             session.end()  # those whose clients were away: what waits for them is kept elsewhere
+        for account in list(self.accounts.values()):
+            if account.redelivering is not None:
+                account.redelivering.finish()
         self.pacer.stop()
         while self._running:
             await self._running.pop().stop()
@@ -189,7 +192,7 @@ class Host:
         if self._come < _LOOK_AFTER or len(self.accounts) <= _MAX_IDLE_ACCOUNTS:
             return
         self._come = 0
-        idle = [local for local, account in self.accounts.items() if not account.sessions]
+        idle = [local for local, account in self.accounts.items() if not (account.sessions or account.redelivering)]
         for local in idle[: max(0, len(idle) - _MAX_IDLE_ACCOUNTS // 2)]:
             del self.accounts[local]
 
@@ -240,6 +243,8 @@ class Host:
             if stanza.name == "presence" and stanza.attrs.get("type") in (None, "unavailable"):
                 return self._unseen(stanza, to, sender)
             return self._receive_later(stanza, to, sender, origin)
+        if account.redelivering is not None and stanza.name == "message":
+            return self._receive_later(stanza, to, sender, origin)
         self._deliver(account, stanza, to, sender, origin)
         return None
 
@@ -252,6 +257,9 @@ class Host:
 
     async def _receive_later(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
         account = await self.load(to.local)
+        if account is not None and account.redelivering is not None and stanza.name == "message":
+            await account.redelivering.over
+            account = await self.load(to.local)
         if account is not None:
             self._deliver(account, stanza, to, sender, origin)
         elif stanza.name == "presence":

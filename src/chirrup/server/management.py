@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import PayloadError, StanzaError, StreamError
@@ -28,7 +29,8 @@ class Managed(Ledger):
     """The stream management of one session."""
 
     __slots__ = (
-        "_asked", "_attend_at", "_most_octets", "_pacer", "_time", "_waiting", "id", "out", "seconds", "session",
+        "_asked", "_attend_at", "_most_octets", "_pacer", "_places", "_time", "_waiting", "id", "out", "seconds",
+        "session",
     )  # fmt: skip
 
     def __init__(self, session: Session, pacer: Pacer) -> None:
@@ -46,6 +48,7 @@ class Managed(Ledger):
         self._attend_at = 1
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._places: _Places | None = None
 
     # -- towards the client
 
@@ -82,6 +85,7 @@ class Managed(Ledger):
     def answered(self, h: int) -> None:
         """The client says how many stanzas it has. StreamError where it can't have as many."""
         count = self.acknowledge(h)
+        self._places = None
         self._asked = False
         self._pacer.forget(self)
         if count:
@@ -111,8 +115,12 @@ class Managed(Ledger):
 
     def replace(self, old: bytes, new: bytes) -> None:
         """If the client hasn't acknowledged a stanza, have another in its place, should it have to be sent again."""
-        if old in self.queue:
-            self.queue[self.queue.index(old)] = new
+        places = self._places
+        if places is None:
+            places = self._places = _Places(self.acknowledged)
+        number = places.take(old, self)
+        if number:
+            self.queue[number - self.acknowledged - 1] = new
             self.octets += len(new) - len(old)
 
     def silent(self) -> None:
@@ -135,6 +143,7 @@ class Managed(Ledger):
 
     def go_on(self, h: int, out: Callable[[bytes], None]) -> None:
         """There is a connection again, whose client has so many stanzas: send it what it lacks, and ask for it."""
+        self._places = None
         if self.acknowledge(h):
             self._tell()
         self.out = out
@@ -148,8 +157,28 @@ class Managed(Ledger):
         """The session is over: what it leaves, with when it was first sent."""
         self._pacer.forget(self)
         self._waiting.clear()
+        self._places = None
         self.out = nowhere
         return self.clear()
+
+
+class _Places:
+    """Where each stanza stands that a client hasn't acknowledged: who replaces many looks through all of them
+    once. Good until the client acknowledges some."""
+
+    __slots__ = ("_known", "_seen")
+
+    def __init__(self, acknowledged: int) -> None:
+        self._known: dict[bytes, list[int]] = {}
+        self._seen = acknowledged
+
+    def take(self, stanza: bytes, ledger: Ledger) -> int:
+        """The number of the first that reads so, which isn't found again; 0 if there is none."""
+        for written in islice(ledger.queue, self._seen - ledger.acknowledged, None):
+            self._seen += 1
+            self._known.setdefault(written, []).append(self._seen)
+        numbers = self._known.get(stanza)
+        return numbers.pop(0) if numbers else 0
 
 
 def nowhere(data: bytes) -> None:

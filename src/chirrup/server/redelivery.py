@@ -9,13 +9,18 @@ Nobody gets a message again who has it. That isn't written down for each message
 been all the time since: one of those that get what is for the account (`Session.most_available_since`), or one that
 gets copies, which the module knows that makes them. A copy that hasn't been acknowledged gives its place to the message
 itself, which goes on from there if that session ends, too.
+
+Much of it is dealt with in turns, between which others have theirs. What comes for the account meanwhile waits: nothing
+overtakes what came before it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from chirrup.core.errors import AddressError, StanzaError
@@ -31,6 +36,10 @@ if TYPE_CHECKING:
     from chirrup.server.host import Host
     from chirrup.server.session import Session
 
+_TURN: Final = 64
+"""Stanzas that are dealt with before others have their turn."""
+_TURN_OCTETS: Final = 65_536
+"""Octets of them, after which it ends before its time."""
 _DELAY: Final = "urn:xmpp:delay"
 _ARCHIVE: Final = "urn:xmpp:mam:2"
 
@@ -82,12 +91,84 @@ class Redelivery:
 
 def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
     """Deal with what a session that is over leaves, given with when it was sent, in seconds since 1970."""
-    fates: dict[str, int] = {}
-    rereader = Rereader()
-    for written, stamp in left:
-        stanzas = rereader.read(written)
+    account = session.account
+    underway = account.redelivering
+    if underway is not None and not underway.over.done():
+        underway.add(session, left)
+        return
+    remains = Remains(account)
+    remains.add(session, left)
+    remains.begin()
+
+
+class Remains:
+    """What sessions of one account leave, the earliest first."""
+
+    def __init__(self, account: Account) -> None:
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when nothing is left."""
+        self._account = account
+        self._left: deque[tuple[float, Session, bytes]] = deque()
+        self._fates: dict[Session, dict[str, int]] = {}
+        self._rereader = Rereader()
+
+    def add(self, session: Session, left: Iterable[tuple[bytes, float]]) -> None:
+        """Another session is over. What it leaves may have been sent before what is left of others: copies that have
+        turned into messages."""
+        self._fates.setdefault(session, {})
+        more = [(stamp, session, written) for written, stamp in left]
+        self._left = deque(sorted([*self._left, *more], key=itemgetter(0)))
+
+    def begin(self) -> None:
+        """Deal with all of it, by and by where it is much."""
+        self._take_turn()
+        if self._left:
+            self._account.redelivering = self
+            self._account.host.server.spawn(self._go_on())
+        else:
+            self._end()
+
+    async def _go_on(self) -> None:
+        while self._left:
+            await asyncio.sleep(0)
+            self._take_turn()
+        self._end()
+
+    def finish(self) -> None:
+        """Deal with the rest at once."""
+        while self._left:
+            self._take_turn()
+        self._end()
+
+    def _take_turn(self) -> None:
+        octets = 0
+        for _ in range(min(_TURN, len(self._left))):
+            stamp, session, written = self._left.popleft()
+            self._redeliver(session, written, stamp)
+            octets += len(written)
+            if octets > _TURN_OCTETS:
+                break
+
+    def _end(self) -> None:
+        if self.over.done():
+            return
+        self._rereader.discard()
+        for session, fates in self._fates.items():
+            if fates:
+                session.log.info("unacknowledged stanzas go on", **fates)
+        self.over.set_result(None)
+        if self._account.redelivering is self:  # those that wait for it come before what arrives from now on
+            asyncio.get_running_loop().call_soon(self._let_pass)
+
+    def _let_pass(self) -> None:
+        if self._account.redelivering is self:
+            self._account.redelivering = None
+
+    def _redeliver(self, session: Session, written: bytes, stamp: float) -> None:
+        stanzas = self._rereader.read(written)
         if not stanzas:
             session.log.error("what was written to a session is no stanza")
+        fates = self._fates[session]
         for stanza in stanzas:
             origin = Redelivery(session, written, stamp)
             try:
@@ -98,9 +179,6 @@ def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
                 session.log.exception("an unacknowledged stanza could not be delivered anew")
             if origin.fate:
                 fates[origin.fate] = fates.get(origin.fate, 0) + 1
-    rereader.discard()
-    if fates:
-        session.log.info("unacknowledged stanzas go on", **fates)
 
 
 def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
