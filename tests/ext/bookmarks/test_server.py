@@ -271,3 +271,26 @@ async def test_the_old_node_is_there_for_who_looks_into_it(people: Any, tmp_path
         assert await people.items(juliet, NEW) == "item-not-found"
         nurse = await server.client("nurse")
         assert await people.items(nurse, OLD) == "item-not-found"
+
+
+async def test_what_clients_of_some_kind_keep_with_a_bookmark_stays_whoever_changes_it(
+    people: Any, friends: Any
+) -> None:
+    own, new_one = "<minimize xmlns='gajim:bookmarks'>true</minimize>", "<state xmlns='http://myclient.example/'/>"
+    async with serve() as server:
+        juliet, _ = await friends(server, NEW)
+        await private(juliet, old(PLAY, nick="JC").replace("</nick>", f"</nick>{own}"))
+        assert own in (await private(juliet))[0]
+        (bookmark,) = (await get(people, juliet)).values()
+        assert bookmark.extensions is not None
+        assert [str(one) for one in bookmark.extensions.elements] == [own]
+        await add(people, juliet, PLAY, f"<nick>JC</nick><extensions>{own}{new_one}</extensions>")
+        await people.told(juliet)
+        (shown,) = await private(juliet)
+        await private(juliet, shown)
+        await private(juliet, shown.replace(new_one, ""))  # its client doesn't know what that is
+        assert await people.told(juliet) == []
+        await private(juliet, shown.replace("true</minimize>", "false</minimize>"))
+        (bookmark,) = (await get(people, juliet)).values()
+        assert bookmark.extensions is not None
+        assert [str(one) for one in bookmark.extensions.elements] == [own.replace("true", "false"), new_one]

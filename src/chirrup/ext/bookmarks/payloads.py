@@ -35,6 +35,8 @@ class OldConference(Payload):
     autojoin: bool = attribute(default=False)
     nick: str | None = child_text("nick", default=None)
     password: str | None = child_text("password", default=None)
+    others: tuple[Element, ...] = rest()
+    """What clients of some kind keep with it, as `Extensions` have it now."""
 
 
 @payload("storage", OLD)

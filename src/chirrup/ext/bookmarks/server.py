@@ -4,7 +4,6 @@ in private storage or in a node of its own (XEP-0402 §5.3)."""
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Final
 
 from pydantic import Field
@@ -15,7 +14,7 @@ from chirrup.core.payload import Payload
 from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.ext.bookmarks import NS, OLD
-from chirrup.ext.bookmarks.payloads import Conference, OldConference, Storage
+from chirrup.ext.bookmarks.payloads import Conference, Extensions, OldConference, Storage
 from chirrup.ext.private_storage.server import PrivateStorage
 from chirrup.ext.pubsub.engine import Change
 from chirrup.ext.pubsub.personal import PersonalService
@@ -151,7 +150,7 @@ class Bookmarks(Module):
 
     async def _old(self, account: Account) -> list[OldConference]:
         return [
-            OldConference(room, one.name, one.autojoin, one.nick, one.password)
+            OldConference(room, one.name, one.autojoin, one.nick, one.password, _extensions(one))
             for room, one in (await self._items(account)).items()
         ]
 
@@ -184,7 +183,7 @@ class Bookmarks(Module):
         await asyncio.gather(*work, *(self._pubsub.retract(account, NS, id_) for id_ in gone))
         others = await self._others(account)
         await self._private.write(account.jid, Storage((), storage.others).to_element())
-        return bool(changed or gone or list(map(str, others)) != list(map(str, storage.others)))
+        return bool(changed or gone or others != storage.others)
 
     async def _publish(self, account: Account, id_: str, conference: Payload) -> None:
         await self._pubsub.publish(account, NS, conference.to_element(), id_)
@@ -200,5 +199,11 @@ def _room(text: str) -> str:
 
 def _merged(old: OldConference, known: Conference | None) -> Conference:
     """A bookmark as an old client says that it is, with what that client knows nothing of."""
-    changed = Conference(old.name, old.autojoin, old.nick, old.password)
-    return changed if known is None else replace(changed, extensions=known.extensions)
+    extensions = {(one.name, one.ns): one for one in (*_extensions(known), *old.others)}
+    kept = Extensions(tuple(extensions.values())) if extensions else known and known.extensions
+    return Conference(old.name, old.autojoin, old.nick, old.password, kept)
+
+
+def _extensions(bookmark: Conference | None) -> tuple[Element, ...]:
+    """What clients of some kind keep with a bookmark."""
+    return bookmark.extensions.elements if bookmark is not None and bookmark.extensions is not None else ()
