@@ -199,8 +199,10 @@ def _room(text: str) -> str:
 
 def _merged(old: OldConference, known: Conference | None) -> Conference:
     """A bookmark as an old client says that it is, with what that client knows nothing of."""
+    kept = None if known is None else known.extensions
     extensions = {(one.name, one.ns): one for one in (*_extensions(known), *old.others)}
-    kept = Extensions(tuple(extensions.values())) if extensions else known and known.extensions
+    if extensions:
+        kept = Extensions(tuple(extensions.values()))
     return Conference(old.name, old.autojoin, old.nick, old.password, kept)
 
 
