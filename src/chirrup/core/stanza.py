@@ -24,6 +24,8 @@ MESSAGE_TYPES: Final = frozenset({"chat", "error", "groupchat", "headline", "nor
 PRESENCE_TYPES: Final = frozenset(
     {"error", "probe", "subscribe", "subscribed", "unavailable", "unsubscribe", "unsubscribed"}
 )
+SUBSCRIPTION_TYPES: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
+"""Those of presence that ask for a subscription, or grant, end or refuse one."""
 IQ_TYPES: Final = frozenset({"get", "set", "result", "error"})
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
+from chirrup.core.stanza import SUBSCRIPTION_TYPES
 from chirrup.core.xml import Element
 from chirrup.server.router import bounce
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from chirrup.server.account import Account
     from chirrup.server.session import Origin, Session
-
-_SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 
 
 def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
@@ -75,7 +74,7 @@ def presence(account: Account, stanza: Element, to: JID, sender: JID, origin: Or
         return
     kind = stanza.attrs.get("type")
     hooks = account.host.hooks
-    if kind in _SUBSCRIPTIONS:
+    if kind in SUBSCRIPTION_TYPES:
         if to.resource and to.resource not in account.sessions and kind != "subscribe":
             return  # §8.5.3.2.2
         for subscribe in hooks.subscription_in:

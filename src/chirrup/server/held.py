@@ -26,17 +26,9 @@ class Held:
 
     def release(self, session: Session) -> None:
         """The answer is written: let the rest follow, and what will come go to the connection itself."""
-        connection = self._connection
-        session.wire = connection
-        if session.management is not None:
-            session.management.out = connection.write
-        else:
-            diverted = session.write != session.pass_on
-            session.pass_on = connection.write
-            if not diverted:
-                session.write = session.pass_on
+        session.connect(self._connection)
         for written in self._written:
-            connection.write(written)
+            self._connection.write(written)
         session.log.info("session begins")
 
     def write(self, data: bytes) -> None:

@@ -98,9 +98,22 @@ class Outgoing:
     def manage(self, management: Managed) -> None:
         """From now on what is written is counted, and kept until the client has acknowledged it."""
         self.management = management
-        if self.write == self.pass_on:
-            self.write = management.write
-        self.pass_on = management.write
+        self._lead(management.write)
+
+    def connect(self, wire: Wire) -> None:
+        """From now on what is written goes to this connection."""
+        self.wire = wire
+        if self.management is not None:
+            self.management.out = wire.write
+        else:
+            self._lead(wire.write)
+
+    def _lead(self, to: Callable[[bytes], None]) -> None:
+        """Have what is written go there; what is diverted, when it is passed on."""
+        diverted = self.write != self.pass_on
+        self.pass_on = to
+        if not diverted:
+            self.write = to
 
     def when_acknowledged(self, callback: Callable[[], None]) -> bool:
         """Call this as soon as the client has acknowledged all that was written until now (XEP-0198 §4), which may be
@@ -316,8 +329,5 @@ class Outgoing:
             self.management.out = nowhere
         else:
             now = self.host.clock.time()
-            diverted = self.write != self.pass_on
-            self.pass_on = lambda written: left.append((written, now))
-            if not diverted:
-                self.write = self.pass_on
+            self._lead(lambda written: left.append((written, now)))
         return left

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Destination(Protocol):
-    """What serves a domain: a host of this server, and later a service, a component or another server."""
+    """What serves a domain: a host of this server, or an external component."""
 
     def receive(self, stanza: Element, to: JID, sender: JID, origin: Origin) -> Awaitable[None] | None:
         """Take a stanza. What is returned is awaited before the sender's next stanza is processed."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chirrup.core.errors import AddressError, StanzaError, StreamError
 from chirrup.core.jid import JID
-from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, read_stream_error
+from chirrup.core.stanza import IQ_TYPES, MESSAGE_TYPES, PRESENCE_TYPES, SUBSCRIPTION_TYPES, read_stream_error
 from chirrup.core.stream import unexpected
 from chirrup.core.xml import CLIENT, STREAMS, XML_LANG, Element
 from chirrup.server import redelivery
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from chirrup.server.account import Account
     from chirrup.server.logs import Logger
 
-_SUBSCRIPTIONS: Final = frozenset({"subscribe", "subscribed", "unsubscribe", "unsubscribed"})
 _MAX_WAITING: Final = 64
 """Stanzas that may wait behind one whose handler waits, before the client isn't read any more."""
 _TURN: Final = 64
@@ -309,7 +308,7 @@ class Session(Outgoing, Keeper):
                 undirected(self, stanza)
             return None
         hooks = self.host.hooks
-        if kind in _SUBSCRIPTIONS:
+        if kind in SUBSCRIPTION_TYPES:
             for subscribe in hooks.subscription_out:
                 dealt = subscribe(self, stanza, to.bare)
                 if dealt:
