@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StanzaError
 from chirrup.core.jid import JID
 from chirrup.ext.pubsub.config import NodeConfig
 from chirrup.ext.pubsub.errors import refusal
+
+if TYPE_CHECKING:
+    from chirrup.store.pubsub import StoredNode
 
 AFFILIATIONS: Final = ("owner", "publisher", "publish-only", "member", "none", "outcast")
 _READERS: Final = frozenset({"owner", "publisher", "member"})
@@ -55,8 +58,8 @@ class Node:
         for one in [one for one in self.subscriptions if one.bare == jid]:
             self.subscribe(one, "")
 
-    def take(self, stored: Any) -> None:
-        """Become what the store has, a `StoredNode`."""
+    def take(self, stored: StoredNode) -> None:
+        """Become what the store has."""
         self.config = NodeConfig.from_text(stored.config)
         self.affiliations = {JID.parse(jid): affiliation for jid, affiliation in stored.affiliations.items()}
         self.subscriptions = {JID.parse(one.jid): one.state for one in stored.subscriptions}
@@ -80,8 +83,8 @@ class Service(ABC):
         self.closed = False
         """Whether nothing is written any more, because the account is being removed."""
 
-    def load(self, stored: Iterable[Any]) -> None:
-        """Take over what the store has: `StoredNode`s. Nodes that are known remain the same objects."""
+    def load(self, stored: Iterable[StoredNode]) -> None:
+        """Take over what the store has. Nodes that are known remain the same objects."""
         nodes = {}
         for one in stored:
             nodes[one.node] = node = self.nodes.get(one.node) or Node(one.node, self.default, one.created)
