@@ -45,6 +45,14 @@ async def test_a_subscriber_without_presence(people: Any) -> None:
         assert await people.told(tybalt) == []
 
 
+async def test_a_node_that_tells_nothing_tells_new_subscribers_nothing(people: Any) -> None:
+    async with serve() as server:
+        juliet, tybalt = await server.client("juliet"), await server.client("tybalt/street", presence=True)
+        await people.publish(juliet, "tune", "a", access_model="open", deliver_notifications="false")
+        assert await subscribe(people, tybalt, "tune", "tybalt@localhost") == "subscribed"
+        assert await people.told(tybalt) == []
+
+
 async def test_nobody_subscribes_or_unsubscribes_somebody_else(people: Any) -> None:
     async with serve() as server:
         juliet, tybalt = await server.client("juliet"), await server.client("tybalt")

@@ -79,7 +79,7 @@ class Inviting(Module):
     """Lets people invite others, to an account here or as contacts."""
 
     needs = ("roster", "registration", "commands", "administration")
-    xeps = (Xep(379, "0.3.3"), Xep(401, "0.6.0"), Xep(445, "0.2.0"))
+    xeps = (Xep(379, "0.3.3"), Xep(401, "0.6.0", "a landing page is elsewhere, by a setting"), Xep(445, "0.2.0"))
     needs_accounts = True
     Settings = InvitationsSettings
     settings: InvitationsSettings

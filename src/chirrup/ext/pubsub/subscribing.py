@@ -98,7 +98,7 @@ def _tell_owner(engine: Engine, service: Service, node: Node, jid: JID, state: s
 
 async def send_last(engine: Engine, service: Service, node: Node, to: JID) -> None:
     """Send a new subscriber the last item (§6.1.7), if the node is so configured."""
-    if node.config.send_last_published_item != "never":
+    if node.config.send_last_published_item != "never" and node.config.deliver_notifications:
         await engine.send_last_to(service, node, [(to, False)])
 
 
