@@ -326,6 +326,26 @@ async def test_a_copy_that_a_component_forges_is_refused(with_components: Any) -
         assert not await messages(garden)
 
 
+async def test_who_is_not_in_a_room_gets_no_copies_of_what_is_private_there(with_components: Any) -> None:
+    """They couldn't answer (XEP-0280 §6.1, note). Where the sender isn't there either, as far as is known, all get
+    them."""
+    private = "<body>psst</body><x xmlns='http://jabber.org/protocol/muc#user'/>"
+    async with with_components({}, "rooms.localhost") as they:
+        await they.component("rooms.localhost")
+        devices = [await device(they.server, f"romeo/{name}") for name in ("home", "garden", "orchard", "attic")]
+        home, garden, orchard, _ = devices
+        say(home, "balcony@rooms.localhost/juliet", private)
+        await home.settle()
+        assert [len(await messages(one)) for one in devices] == [0, 1, 1, 1]
+        for one, nick in ((home, "romeo"), (garden, "romeo"), (orchard, "montague")):
+            one.send(f"<presence to='balcony@rooms.localhost/{nick}'/>")
+            await one.settle()
+        say(home, "balcony@rooms.localhost/juliet", private)
+        say(home, "balcony@rooms.localhost/juliet", "<body>a gateway may be anything</body>")
+        await home.settle()
+        assert [len(await messages(one)) for one in devices] == [0, 2, 1, 1]
+
+
 async def test_a_forged_copy_is_not_kept() -> None:
     async with serve() as server:
         await server.add_account("romeo")

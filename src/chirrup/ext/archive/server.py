@@ -73,7 +73,7 @@ class ArchiveSettings(Settings):
 class Archive(Module):
     """Keeps each account's messages, for its clients to ask for."""
 
-    xeps = (Xep(313, "1.1.3"), Xep(441, "0.2.0"), Xep(59, "1.0"), Xep(431, "0.2.0"))
+    xeps = (Xep(313, "1.1.3"), Xep(441, "0.2.0"), Xep(59, "1.0", "archives give no pages by index"), Xep(431, "0.2.0"))
     features = (RETRACTION,)  # retractions are archived as messages are (XEP-0424 §2)
     needs_accounts = True
     Settings = ArchiveSettings

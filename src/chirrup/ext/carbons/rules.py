@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from chirrup.core.jid import JID
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext import chat_states, hints, markers, receipts
 from chirrup.ext.carbons import NS
@@ -44,6 +45,14 @@ def is_eligible(message: Element, *, received: bool) -> bool:
         elif ns == _MUC_USER:
             eligible = True
     return eligible
+
+
+def is_private_in_room(message: Element, to: JID) -> bool:
+    """Whether a message that is sent goes to one occupant of a room."""
+    if not to.resource:
+        return False
+    room = message.child("x", _MUC_USER)
+    return room is not None and room.child("invite") is None
 
 
 def pretends_to_be_copy(message: Element) -> bool:

@@ -10,8 +10,9 @@ from chirrup.core.jid import JID
 from chirrup.core.xml import CLIENT, Element, escape_attribute
 from chirrup.ext.carbons import NS, RULES
 from chirrup.ext.carbons.payloads import Disable, Enable
-from chirrup.ext.carbons.rules import is_eligible, pretends_to_be_copy
+from chirrup.ext.carbons.rules import is_eligible, is_private_in_room, pretends_to_be_copy
 from chirrup.ext.forwarding import NS as FORWARDING
+from chirrup.ext.presence.directed import Directed
 from chirrup.ext.stanza_ids.rules import add_stanza_id
 from chirrup.server import hooks
 from chirrup.server.module import (
@@ -102,6 +103,8 @@ class Carbons(Module):
         if to.bare == account.jid:  # it is received there
             return
         others = [other for other in account.sessions.values() if other is not sender and Enabled in other.data]
+        if others and sender is not None and is_private_in_room(stanza, to):
+            others = _sharing_nick(sender, others, to)
         if others:
             _copy("sent", account, self._with_id(account, stanza), to.bare.text, others)
 
@@ -162,6 +165,16 @@ def _own_session(request: Request[Enable] | Request[Disable]) -> Session:
     if request.session is None or request.to != request.sender.bare:
         raise StanzaError("not-allowed", "carbons are for the account's own clients")
     return request.session
+
+
+def _sharing_nick(sender: Session, others: list[Session], room: JID) -> list[Session]:
+    """Those that are in a room under the same nickname as the sender, by the presence that they sent there: others
+    couldn't answer (XEP-0280 §6.1, note). All of them where it isn't known what the sender's is."""
+    directed = sender.find(Directed)
+    own = directed.of(room) if directed is not None else frozenset()
+    if not own:
+        return others
+    return [other for other in others if (there := other.find(Directed)) is not None and own & there.of(room)]
 
 
 def _copy_received(account: Account, stanza: Element, receivers: Sequence[Session]) -> None:
