@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Engine, event
+
 from chirrup.store import Connection, Store
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
@@ -20,6 +24,24 @@ async def test_entries_are_set_replaced_and_deleted(store: Store) -> None:
     assert await roster.all(ALICE) == {"a": "2", "c": "3"}
     assert await roster.clear(ALICE) == 2
     assert await roster.all(ALICE) == {}
+
+
+async def test_thousands_are_deleted_in_a_few_statements(store: Store) -> None:
+    roster = store.map("roster")
+    keys = [f"{number}@example.org" for number in range(1200)]
+    await roster.set_many(ALICE, dict.fromkeys(keys, ""))
+    statements: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert await roster.delete(ALICE, *keys[1:], "nobody@example.org") == 1199
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([one for one in statements if one.startswith("DELETE")]) < 10
+    assert list(await roster.all(ALICE)) == keys[:1]
 
 
 async def test_owners_and_names_are_apart(store: Store) -> None:

@@ -19,6 +19,8 @@ _PUT: Final = text(
 )
 # Plain, since each account is read by these when it comes into memory.
 _ALL: Final = text("SELECT key, value FROM map_entry WHERE owner = :owner AND name = :name ORDER BY key")
+_AT_ONCE: Final = 500
+"""Keys that one statement names: one for each key would hold up all other writes where they are thousands."""
 _GET: Final = text("SELECT value FROM map_entry WHERE owner = :owner AND name = :name AND key = :key")
 
 
@@ -51,8 +53,12 @@ class MapRows:
 
     def delete(self, owner: str, keys: Iterable[str]) -> int:
         """How many there were."""
+        listed = list(keys)
         return sum(
-            self._connection.execute(delete(table).where(*self._of(owner), table.c.key == key)).rowcount for key in keys
+            self._connection.execute(
+                delete(table).where(*self._of(owner), table.c.key.in_(listed[start : start + _AT_ONCE]))
+            ).rowcount
+            for start in range(0, len(listed), _AT_ONCE)
         )
 
     def clear(self, owner: str) -> int:

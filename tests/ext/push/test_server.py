@@ -200,6 +200,20 @@ async def test_what_a_dead_connection_has_swallowed_is_told_when_it_is_found_dea
         assert service.count == 0
 
 
+async def test_of_thousands_that_a_dead_connection_has_swallowed_the_last_count(service: Any) -> None:
+    """To read all of them again would hold up everybody."""
+    clock = FakeClock()
+    async with serve(clock=clock) as server:
+        service.serve(server)
+        phone, session = await phone_in_the_dark(server, service)
+        romeo = await romeo_of(server)
+        for _ in range(150):
+            await say(romeo)
+        await lose(phone, session, romeo)
+        clock.advance(2)
+        assert summary(await service.next()) == {"message-count": "100"}
+
+
 async def test_who_comes_back_at_once_is_not_notified(service: Any) -> None:
     clock = FakeClock()
     async with serve(clock=clock) as server:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from itertools import islice
+from typing import Final
 
 from chirrup.core.jid import JID
 from chirrup.core.rereading import Rereader
@@ -10,14 +12,17 @@ from chirrup.core.xml import CLIENT, Element
 from chirrup.ext import carbons, forwarding
 from chirrup.ext.push.rules import is_worth_it
 
+_MOST: Final = 100
+"""Stanzas that are looked at: whoever misses more comes back for any of them. Thousands would take a while."""
 
-def unread(written: Iterable[bytes], owner: JID) -> list[Element]:
-    """The messages worth waking somebody for among stanzas as they were written to one of the owner's clients; those of
-    copies (XEP-0280), too."""
+
+def unread(written: deque[bytes], owner: JID) -> list[Element]:
+    """The messages worth waking somebody for among the last stanzas as they were written to one of the owner's clients;
+    those of copies (XEP-0280), too."""
     rereader = Rereader()
     found = [
         _inside(message, owner)
-        for stanza in written
+        for stanza in list(islice(reversed(written), _MOST))[::-1]
         if stanza.startswith(b"<message")
         for message in rereader.read(stanza)
     ]
