@@ -13,7 +13,7 @@ from chirrup import Client, ConnectionState, DeadlineError, Message
 from chirrup.core.errors import Disconnected, StreamError
 from chirrup.ext.ping.client import Pings
 from chirrup.server.session import Session
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 from chirrup.testing import TestServer, serve
 
 

@@ -12,7 +12,7 @@ from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.server.copies import Copies
 from chirrup.store import Store
-from chirrup.store.messages import Message, Range
+from chirrup.store.message_rows import Message, Range
 from chirrup.testing import FakeClock
 
 ROMEO, JULIET = JID("romeo@localhost"), JID("juliet@localhost")

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from chirrup.core.xml import Element
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 from chirrup.testing import TestClient, TestServer
 
 SM = "urn:xmpp:sm:3"

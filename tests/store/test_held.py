@@ -12,7 +12,7 @@ import pytest
 
 from chirrup.core.errors import StoreError
 from chirrup.store import Connection, Store
-from chirrup.store.messages import Range, add
+from chirrup.store.message_rows import Range, add
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from chirrup.core.sasl import derive_keys
 from chirrup.store import Connection, Store
-from chirrup.store.messages import Message, Range
+from chirrup.store.message_rows import Message, Range
 
 ALICE, BOB, CAROL = "alice@example.org", "bob@example.org", "carol@example.org"
 NOW = 1_700_000_000.0

@@ -21,7 +21,7 @@ from sqlalchemy import Column, Engine, create_engine, inspect, text
 import chirrup.store
 from chirrup.core.errors import SchemaTooNew, StoreError, StoreLocked
 from chirrup.store import Connection, Store
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 from chirrup.store.schema import SCHEMA, metadata
 
 ALICE = "alice@example.org"

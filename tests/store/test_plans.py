@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event
 
 from chirrup.core.sasl import derive_keys
 from chirrup.store import Store
-from chirrup.store.messages import Message, MessageRows, Range
+from chirrup.store.message_rows import Message, MessageRows, Range
 from chirrup.store.pubsub import PubSubRows
 from chirrup.store.schema import metadata
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from chirrup.core.errors import StoreError, StoreFull, StoreLocked, StoreRefused, StoreUnavailable
 from chirrup.store import Connection, Store
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 
 ALICE = "alice@example.org"
 Opener = Callable[..., Awaitable[Store]]

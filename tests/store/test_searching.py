@@ -8,7 +8,7 @@ import pytest
 
 from chirrup.core.xml import CLIENT, Element
 from chirrup.store import Store
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 

@@ -19,7 +19,7 @@ import pytest
 
 from chirrup.core.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
 from chirrup.store import Connection, Store
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 
 ALICE = "alice@example.org"
 Opener = Callable[..., Awaitable[Store]]

@@ -19,7 +19,8 @@ from chirrup.store.accounts import Accounts
 from chirrup.store.database import READERS, Database
 from chirrup.store.logs import Log
 from chirrup.store.maps import Map
-from chirrup.store.messages import Messages, read_state
+from chirrup.store.message_rows import read_state
+from chirrup.store.messages import Messages
 from chirrup.store.migrate import ensure_schema
 from chirrup.store.patience import Patience
 from chirrup.store.pubsub import PubSub

@@ -13,7 +13,7 @@ import pytest
 
 from chirrup.core.sasl import keys_match
 from chirrup.store import Store
-from chirrup.store.messages import Message, MessageRows, Range
+from chirrup.store.message_rows import Message, MessageRows, Range
 
 Run = Callable[..., Any]
 PIE = "{urn:xmpp:pie:0}"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, event
 from chirrup.core.errors import StoreError
 from chirrup.core.sasl import keys_match
 from chirrup.core.values import format_datetime
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 
 Run = Callable[..., Any]
 PIE = "urn:xmpp:pie:0"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chirrup.core.sasl import derive_keys, keys_match
-from chirrup.store.messages import Range
+from chirrup.store.message_rows import Range
 
 Run = Callable[..., Any]
 JULIET = "juliet@capulet.com"

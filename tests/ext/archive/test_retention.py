@@ -10,7 +10,7 @@ import pytest
 from chirrup.core.errors import StoreError
 from chirrup.ext.archive.retention import AGE_INTERVAL, INTERVAL
 from chirrup.ext.rsm.payloads import Set
-from chirrup.store.messages import MessageRows
+from chirrup.store.message_rows import MessageRows
 from chirrup.testing import FakeClock, TestClient, TestServer, serve
 
 DAY = 86_400.0

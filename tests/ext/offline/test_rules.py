@@ -7,7 +7,7 @@ from chirrup.core.values import parse_element
 from chirrup.core.xml import Element
 from chirrup.ext.delay import NS as DELAY
 from chirrup.ext.offline.rules import Fate, fate, handed_over, id_at
-from chirrup.store.messages import Message
+from chirrup.store.message_rows import Message
 
 HOST = JID("capulet.com")
 JULIET = JID("juliet@capulet.com")

@@ -17,7 +17,7 @@ from chirrup.ext.forms import FORM_TYPE
 from chirrup.ext.forms.payloads import Field, Form
 from chirrup.ext.forms.validation import NS as VALIDATE
 from chirrup.ext.rsm.pages import Wanted, wanted
-from chirrup.store.messages import Message, MessageRows, Range, first_id_of
+from chirrup.store.message_rows import Message, MessageRows, Range, first_id_of
 
 _SINGLE: Final = {
     "with": "jid-single",

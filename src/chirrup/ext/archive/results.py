@@ -14,7 +14,7 @@ from chirrup.ext.archive.query import Asked, Found
 from chirrup.ext.delay import NS as DELAY
 from chirrup.ext.forwarding import NS as FORWARD
 from chirrup.ext.rsm.pages import told
-from chirrup.store.messages import Message, moment_of
+from chirrup.store.message_rows import Message, moment_of
 
 _START: Final = len("<message")
 _REST: Final = 300

@@ -10,7 +10,7 @@ from random import random
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.errors import StoreError
-from chirrup.store.messages import CHUNK
+from chirrup.store.message_rows import CHUNK
 
 if TYPE_CHECKING:
     from chirrup.net.clock import Timer

@@ -13,7 +13,7 @@ from chirrup.ext.archive.preferences import Wishes
 from chirrup.ext.archive.results import result
 from chirrup.ext.offline.arriving import LEEWAY, cleaned, id_for, message_from
 from chirrup.server.transfer import ARCHIVE, Incoming, Part
-from chirrup.store.messages import Message, Range
+from chirrup.store.message_rows import Message, Range
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -12,7 +12,7 @@ from chirrup.core.values import parse_datetime, parse_element
 from chirrup.core.xml import CLIENT, XML_LANG, Element
 from chirrup.ext import delay
 from chirrup.ext.stanza_ids import NS as STANZA_IDS
-from chirrup.store.messages import Message
+from chirrup.store.message_rows import Message
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000

@@ -13,7 +13,7 @@ from chirrup.ext import chat_states, delay, hints, stanza_ids
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.hints.payloads import Hint, hints_of
 from chirrup.ext.stanza_ids.rules import stanza_id
-from chirrup.store.messages import Message, first_id_of, moment_of
+from chirrup.store.message_rows import Message, first_id_of, moment_of
 
 _SAYS_NOTHING: Final = frozenset({chat_states.NS, hints.NS, delay.NS, stanza_ids.NS})
 """Namespaces of what accompanies a message and is none."""

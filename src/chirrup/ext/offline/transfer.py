@@ -15,7 +15,7 @@ from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.offline.arriving import LEEWAY, cleaned, delay_of, id_for, message_from, same
 from chirrup.ext.stanza_ids.rules import stanza_id
 from chirrup.server.transfer import NS, Incoming, Part
-from chirrup.store.messages import Message, MessageRows, Range, moment_of
+from chirrup.store.message_rows import Message, MessageRows, Range, moment_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
