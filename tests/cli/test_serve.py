@@ -276,3 +276,15 @@ def test_settings_that_nothing_reads_are_told_of(config: Path) -> None:
     with running(notify=True) as service:
         service.notified()
         assert "[modules.archve] has settings, and no host has that module" in service.end()[1]
+
+
+def test_accounts_of_a_host_that_is_no_more_are_told_of(config: Path, chirrup: Callable[..., Any]) -> None:
+    assert chirrup("user", "add", "alice@localhost", stdin="x\n").status == 0
+    config.write_text(config.read_text().replace("[hosts.localhost]", '[hosts."Example.org"]'))
+    with running(notify=True) as service:
+        service.notified()
+        assert "accounts of a host that the configuration doesn't have" in service.end()[1]
+    config.write_text(config.read_text().replace('[hosts."Example.org"]', "[hosts.LOCALHOST]"))
+    with running(notify=True) as service:
+        service.notified()
+        assert "accounts of a host" not in service.end()[1]

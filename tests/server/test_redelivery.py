@@ -413,6 +413,38 @@ async def test_what_was_for_all_is_given_to_nobody_twice(managers, settings, ack
         assert [ids(client) for client in everybody] == [["1"], ["1"], ["1"], ["1"]]
 
 
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+async def test_who_sets_the_time_of_day_does_not_change_who_has_a_message(managers, seconds):
+    clock = FakeClock()
+    async with managers(NO_ARCHIVE, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop")
+        copied = await they.server.client("alice/copied", presence=True)
+        await they.copies(copied)
+        clock.advance(1)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        clock.advance(1)
+        sent = clock.time()
+        bob.send(message("alice@localhost", "for all") + message(phone.jid, "for the phone"))
+        await bob.settle()
+        clock.advance(1)
+        clock.set(seconds)
+        tablet = await they.server.client("alice/tablet", presence=True)
+        late = await they.server.client("alice/late", presence=True)
+        await they.copies(late)
+        clock.advance(1)
+        await end(they, session)
+        await asyncio.gather(*(client.settle() for client in (laptop, tablet, late)))
+        assert [ids(client) for client in (laptop, tablet, late)] == [
+            ["for all", "for the phone"], ["for all", "for the phone"], ["for all", "for the phone"]
+        ]  # fmt: skip
+        await copied.settle()
+        assert ids(copied) == ["for all", ""], "the second one is a copy"
+        delay = next(e for e in tablet.received if e.name == "message").child("delay", DELAY)
+        assert delay.get("stamp") == format_datetime(datetime.fromtimestamp(sent + seconds, UTC))
+
+
 async def test_who_was_away_with_another_priority_then(managers):
     clock = FakeClock()
     async with managers(NO_ARCHIVE, clock=clock) as they:

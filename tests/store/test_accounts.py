@@ -100,6 +100,14 @@ async def test_log_ins_are_noted_together(store: Store) -> None:
     }
 
 
+async def test_which_hosts_have_accounts(store: Store) -> None:
+    assert await store.accounts.hosts() == []
+    for host in "example.org", "example.net", "xn--bcher-kva.example", "bücher.example":
+        for local in "alice", "bob":
+            store.accounts.create(host, local, keys(), created=1.0)
+    assert await store.accounts.hosts() == ["bücher.example", "example.net", "example.org", "xn--bcher-kva.example"]
+
+
 async def test_what_is_known_of_an_account(store: Store) -> None:
     await store.accounts.create(HOST, "alice", keys(), created=1_700_000_000.25)
     assert await store.accounts.info(HOST, "alice") == AccountInfo(1_700_000_000.25, False, None, None, "")

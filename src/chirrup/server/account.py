@@ -48,4 +48,4 @@ class Account(Keeper):
         self.most_available = tuple(session for session in self.non_negative if session.priority == highest)
         for session in self.most_available:
             if session not in before:
-                session.most_available_since = self.host.clock.time()
+                session.most_available_since = self.host.clock.monotonic()

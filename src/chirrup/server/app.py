@@ -63,8 +63,7 @@ class Server:
         self._begun_with = config
         self.clock: Clock = clock or SystemClock()
         self.version = __version__
-        self.started: float = self.clock.time()
-        """When it started, in seconds since 1970."""
+        self._started: float = self.clock.monotonic()
         self.stop_requested = asyncio.Event()
         """Set when an administrator asks for the end: whoever runs the server stops it then."""
         self.restartable = False
@@ -113,13 +112,27 @@ class Server:
                 await self._start_host(name)
             for line in unread(self.config, {module.name() for host in self.hosts.values() for module in host.modules}):
                 self.log.warning(line)
+            await self._tell_of_former_hosts()
             await self._listeners.start()
             self._admin = AdminSocket(self.config.admin_socket, self._admin_commands())
             await self._admin.start()
         except BaseException:
             await self.stop()
             raise
-        self.started = self.clock.time()
+        self._started = self.clock.monotonic()
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it started, however the time of day was set."""
+        return self.clock.monotonic() - self._started
+
+    async def _tell_of_former_hosts(self) -> None:
+        for domain in set(await self.store.accounts.hosts()) - {host.jid.domain for host in self.hosts.values()}:
+            self.log.warning(
+                "the database has accounts of a host that the configuration doesn't have: nobody can use them",
+                host=domain,
+                accounts=await self.store.accounts.count(domain),
+            )
 
     async def _start_host(self, name: str) -> None:
         config = self.config.hosts[name]
@@ -255,7 +268,7 @@ class Server:
         """What `chirrup status` shows: plain JSON values."""
         return {
             "version": self.version,
-            "uptime_seconds": round(self.clock.time() - self.started),
+            "uptime_seconds": round(self.uptime),
             "connections": len(self.connections),
             "hosts": {
                 name: {

@@ -43,7 +43,7 @@ class Managed(Ledger):
         self.out: Callable[[bytes], None] = session.wire.write
         """Writes to the connection, uncounted."""
         self._pacer = pacer
-        self._time = session.host.clock.time
+        self._time = session.host.clock.monotonic
         self._most_octets = session.host.server.config.limits.send_buffer_bytes
         self._attend_at = 1
         self._asked = False
@@ -154,7 +154,7 @@ class Managed(Ledger):
         self.ask()
 
     def stop(self) -> list[tuple[bytes, float]]:
-        """The session is over: what it leaves, with when it was first sent."""
+        """The session is over: what it leaves, with when it was first sent, by the clock that never goes back."""
         self._pacer.forget(self)
         self._waiting.clear()
         self._places = None

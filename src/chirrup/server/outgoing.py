@@ -328,6 +328,6 @@ class Outgoing:
         if self.management is not None:
             self.management.out = nowhere
         else:
-            now = self.host.clock.time()
+            now = self.host.clock.monotonic()
             self._lead(lambda written: left.append((written, now)))
         return left

@@ -61,8 +61,8 @@ class Redelivery:
         self.written = written
         """The stanza as it was given."""
         self.sent = self.came = sent
-        """When it was given, and when it had come, which is earlier where it waited or was given to others before; in
-        seconds since 1970."""
+        """When it was given, and when it had come, which is earlier where it waited or was given to others before; by
+        the clock that never goes back."""
         self.receivers: set[Session] = set()
         """Other sessions that have it, or will be told of it in this way themselves."""
         self.fate = ""
@@ -90,7 +90,8 @@ class Redelivery:
 
 
 def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
-    """Deal with what a session that is over leaves, given with when it was sent, in seconds since 1970."""
+    """Deal with what a session that is over leaves, given with when it was sent, by the clock that
+    never goes back: who has set the other one mustn't change who has what."""
     account = session.account
     underway = account.redelivering
     if underway is not None and not underway.over.done():
@@ -201,10 +202,11 @@ def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
         raise StanzaError("service-unavailable")  # by now
     delay = stanza.child("delay", _DELAY)
     if delay is not None:
-        origin.came = min(origin.sent, _moment_of(delay, host) or origin.sent)
+        moment = _moment_of(delay, host)
+        origin.came = origin.sent if moment is None else min(origin.sent, moment - _epoch(host))
     else:
-        moment = format_datetime(datetime.fromtimestamp(origin.sent, UTC))
-        stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=moment))
+        stamp = format_datetime(datetime.fromtimestamp(_epoch(host) + origin.sent, UTC))
+        stanza.append(Element("delay", _DELAY, from_=host.jid, stamp=stamp))
     _deliver(account, stanza, origin)
 
 
@@ -241,6 +243,11 @@ def _find_receivers(account: Account, stanza: Element, origin: Redelivery) -> No
         origin.receivers.update(other for other in account.most_available if other.most_available_since < origin.sent)
     for note in account.host.hooks.message_redelivered:
         note(account, stanza, origin)
+
+
+def _epoch(host: Host) -> float:
+    """The time of day, in seconds since 1970, at which the clock that never goes back stood at nothing."""
+    return host.clock.time() - host.clock.monotonic()
 
 
 def _moment_of(delay: Element, host: Host) -> float | None:

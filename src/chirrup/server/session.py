@@ -85,7 +85,7 @@ class Session(Outgoing, Keeper):
         """The last available presence sent to everybody; None while unavailable."""
         self.priority = 0
         self.most_available_since = 0.0
-        """Since when it is one of `account.most_available`, if it is, in seconds since 1970."""
+        """Since when it is one of `account.most_available`, if it is, by the clock that never goes back."""
         self.data: dict[type, object] = {}
         self._clear: asyncio.Future[None] | None = None
 

@@ -123,6 +123,15 @@ class AccountRows:
         query = select(func.count()).select_from(account).where(*_among(host, disabled))
         return self._connection.execute(query).scalar_one()
 
+    def hosts(self) -> list[str]:
+        found: list[str] = []
+        last: str | None = ""
+        while last is not None:  # one each time: DISTINCT would read the whole index
+            last = self._connection.execute(select(func.min(account.c.host)).where(account.c.host > last)).scalar()
+            if last is not None:
+                found.append(last)
+        return found
+
     def info(self, host: str, local: str) -> AccountInfo | None:
         columns = account.c
         query = select(
@@ -257,6 +266,10 @@ class Accounts:
 
     def count(self, host: str, *, disabled: bool | None = None) -> Awaitable[int]:
         return self._store.read(lambda connection: AccountRows(connection).count(host, disabled=disabled))
+
+    def hosts(self) -> Awaitable[list[str]]:
+        """The domains that have accounts."""
+        return self._store.read(lambda connection: AccountRows(connection).hosts())
 
     def info(self, host: str, local: str) -> Awaitable[AccountInfo | None]:
         return self._store.read(lambda connection: AccountRows(connection).info(host, local))

@@ -20,11 +20,12 @@ class FakeClock:
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now
+        self._set = 0.0
         self._timers: list[tuple[float, int, _Timer]] = []
         self._order = itertools.count()
 
     def time(self) -> float:
-        return self._now
+        return self._now + self._set
 
     def monotonic(self) -> float:
         return self._now
@@ -33,6 +34,10 @@ class FakeClock:
         timer = _Timer(callback)
         heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
         return timer
+
+    def set(self, seconds: float) -> None:
+        """Somebody sets the time of day forward by that much, or back. Timers don't care."""
+        self._set += seconds
 
     @property
     def waiting(self) -> int:

@@ -35,7 +35,7 @@ _MAX_COPIED: Final = 200
 
 
 class Enabled:
-    """Marks a session that wants copies, and has done so since a moment."""
+    """Marks a session that wants copies, and has done so since a moment of the clock that never goes back."""
 
     __slots__ = ("since",)
 
@@ -84,7 +84,7 @@ class Carbons(Module):
 
     def _enable(self, session: Session) -> None:
         if Enabled not in session.data:
-            session.put(Enabled(self.host.clock.time()))
+            session.put(Enabled(self.host.clock.monotonic()))
 
     # -- what is copied
 

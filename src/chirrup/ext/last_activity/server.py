@@ -49,7 +49,7 @@ class LastActivity(Module):
     @iq_get(Activity)
     def uptime(self, request: Request[Activity]) -> Activity:
         """Anybody may ask."""
-        return Activity(self._since(self.host.server.started))
+        return Activity(int(self.host.server.uptime))
 
     @iq_get(Activity, to=(Addressee.OWN, Addressee.ACCOUNT), even_missing=True)
     async def away(self, request: Request[Activity]) -> Activity:
