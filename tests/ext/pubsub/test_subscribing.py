@@ -45,6 +45,16 @@ async def test_a_subscriber_without_presence(people: Any) -> None:
         assert await people.told(tybalt) == []
 
 
+async def test_the_last_item_comes_after_the_answer(people: Any) -> None:
+    async with serve() as server:
+        juliet, tybalt = await server.client("juliet"), await server.client("tybalt/street", presence=True)
+        await people.publish(juliet, "tune", "a", access_model="open")
+        tybalt.received.clear()
+        subscribe = f"<pubsub xmlns='{people.NS}'><subscribe node='tune' jid='{tybalt.jid}'/></pubsub>"
+        tybalt.send(f"<iq type='set' id='s' to='{JULIET}'>{subscribe}</iq>")
+        assert [(await tybalt.receive()).name for _ in range(2)] == ["iq", "message"]
+
+
 async def test_a_node_that_tells_nothing_tells_new_subscribers_nothing(people: Any) -> None:
     async with serve() as server:
         juliet, tybalt = await server.client("juliet"), await server.client("tybalt/street", presence=True)

@@ -48,7 +48,7 @@ async def subscribe(engine: Engine, service: Service, sender: JID, asked: Subscr
         if state == "pending":
             _ask_owner(engine, service, node, asked.jid)
         else:
-            await send_last(engine, service, node, asked.jid)
+            engine.host.server.spawn(send_last(engine, service, node, asked.jid))  # after the answer, as in §6.1.7
     return PubSub(subscription=Subscription(asked.jid, node.name, node.subscriptions.get(asked.jid, "subscribed")))
 
 
