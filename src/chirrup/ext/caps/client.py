@@ -11,10 +11,9 @@ from chirrup.client.feature import Feature, Request, on_presence, presence_out
 from chirrup.client.stanzas import Presence
 from chirrup.core.errors import ChirrupError, PayloadError
 from chirrup.core.jid import JID
-from chirrup.ext.caps import NODE_PREFIX, NS, NS_2
-from chirrup.ext.caps.hashes import capability_hash, verification_string
+from chirrup.ext.caps import NS, NS_2
 from chirrup.ext.caps.known import Claim, Known, read_claim
-from chirrup.ext.caps.payloads import Caps, Caps2, Hash
+from chirrup.ext.caps.own import Own
 from chirrup.ext.disco.client import Disco
 from chirrup.ext.disco.payloads import Info
 
@@ -27,8 +26,6 @@ MOST_CLAIMS: Final = 5_000
 _MOST_FEATURES: Final = 500
 _MOST_CHARACTERS: Final = 20_000
 """Of the names of somebody's features, all together."""
-_HISTORY: Final = 8
-"""Of how many states of itself it still tells what they were."""
 
 
 class Capabilities(Feature):
@@ -44,7 +41,7 @@ class Capabilities(Feature):
         self._disco = self.need(Disco)
         self._disco.add_nodes(info=self._tell)
         self.node = NODE
-        self._own: OrderedDict[str, Info] = OrderedDict()
+        self._own = Own(("sha-256",))
         self._claims: OrderedDict[JID, Claim] = OrderedDict()
         self._known = Known(MOST_KNOWN, _kept_in_memory)
         self._asking: dict[tuple[JID, str], asyncio.Future[frozenset[str]]] = {}
@@ -58,23 +55,11 @@ class Capabilities(Feature):
     def show(self, presence: Presence) -> None:
         """Put the hashes into available presence."""
         if presence.available and presence.element.child("c", NS) is None:
-            info = self._disco.own()
-            older = Caps(self.node, verification_string(info), "sha-1")
-            newer = Caps2((Hash("sha-256", capability_hash(info, "sha-256")),))
-            for node in (older.disco_node, newer.hashes[0].disco_node):
-                self._own[node] = info
-                self._own.move_to_end(node)
-            while len(self._own) > 2 * _HISTORY:
-                self._own.popitem(last=False)
-            presence.add(older, newer)
+            presence.add(*self._own.show(self.node, self._disco.own()))
 
     def _tell(self, request: Request[Info]) -> Info | None:
         """What it was when it showed a hash."""
-        node = request.payload.node or ""
-        if not node.startswith((f"{self.node}#", NODE_PREFIX)):
-            return None
-        info = self._own.get(node)
-        return None if info is None else Info(node, info.identities, info.features, info.forms)
+        return self._own.tell(request.payload.node or "")
 
     # -- those of others
 

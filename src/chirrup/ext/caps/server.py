@@ -14,10 +14,9 @@ from pydantic import Field
 from chirrup.core.errors import PayloadError
 from chirrup.core.jid import JID
 from chirrup.core.xml import Element
-from chirrup.ext.caps import NODE_PREFIX, NS, NS_2
-from chirrup.ext.caps.hashes import capability_hash, verification_string
+from chirrup.ext.caps import NS, NS_2
 from chirrup.ext.caps.known import Claim, Known, read_claim
-from chirrup.ext.caps.payloads import Caps, Caps2, Hash
+from chirrup.ext.caps.own import Own
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.disco.server import Disco
 from chirrup.ext.presence.directed import Directed
@@ -33,8 +32,6 @@ NODE: Final = "urn:chirrup:server"
 
 _PATIENCE: Final = 5.0
 """Seconds after which somebody else with the same hash is asked too."""
-_OWN_HISTORY: Final = 8
-"""Of how many states of itself the server still tells what they were; XEP-0390 §6.1 asks for three."""
 
 
 class CapsSettings(Settings):
@@ -117,8 +114,7 @@ class Capabilities(Module):
         """How many hashes each account has added to those that are known."""
         self._watchers: list[Watcher] = []
         self._wanting: list[Wanting] = []
-        self._shown: tuple[Info, tuple[Element, ...]] | None = None
-        self._own: OrderedDict[str, Info] = OrderedDict()
+        self._own = Own(("sha-256", "sha3-256"))
         self._disco: Disco | None = None
 
     async def start(self) -> None:
@@ -339,29 +335,12 @@ class Capabilities(Module):
 
     def _own_caps(self) -> tuple[Element, ...]:
         """The host's capabilities as they are now, in both formats."""
-        if self._disco is None:
-            return ()
-        info = self._disco.info(Addressee.HOST)
-        if self._shown is not None and self._shown[0] is info:
-            return self._shown[1]
-        older = Caps(NODE, verification_string(info), "sha-1")
-        newer = Caps2(tuple(Hash(function, capability_hash(info, function)) for function in ("sha-256", "sha3-256")))
-        for node in (older.disco_node, *(one.disco_node for one in newer.hashes)):
-            self._own[node] = info
-            self._own.move_to_end(node)
-        while len(self._own) > 3 * _OWN_HISTORY:
-            self._own.popitem(last=False)
-        self._shown = info, (older.to_element(), newer.to_element())
-        return self._shown[1]
+        return () if self._disco is None else self._own.show(NODE, self._disco.info(Addressee.HOST))
 
     def _tell_own(self, request: Request[Info]) -> Info | None:
-        """What the host was when it showed a hash; nodes of hashes that it never showed don't exist."""
-        node = request.payload.node or ""
-        if not node.startswith((f"{NODE}#", NODE_PREFIX)):
-            return None
+        """What the host was when it showed a hash; it may be what it is now, though nobody was shown that yet."""
         self._own_caps()
-        info = self._own.get(node)
-        return None if info is None else Info(node, info.identities, info.features, info.forms)
+        return self._own.tell(request.payload.node or "")
 
 
 def _forgive(written: asyncio.Future[Any]) -> None:
