@@ -1,33 +1,19 @@
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.stores import stored
 
 from chirrup.cli import bulk
 from chirrup.core.sasl import keys_match
-from chirrup.server.config import load
-from chirrup.store import Store
 
 
 @pytest.fixture(autouse=True)
 def configured(elsewhere: Path) -> None:
     (elsewhere / "chirrup.toml").write_text('data = "data"\n[hosts."a.org"]\n[hosts."b.org"]\n')
-
-
-def stored(work: Callable[[Store], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        store = await Store.open(load(Path("chirrup.toml")).store_url)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 def fits(host: str, local: str, password: str) -> bool:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -8,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.stores import stored
 
 from chirrup.ext.invitations.invitation import Invitation, Invitations
-from chirrup.server.config import load
-from chirrup.store import Store
 
 CONFIG = """
 data = "data"
@@ -32,17 +30,10 @@ def configured(elsewhere: Path) -> None:
 
 def kept(link: str, host: str = "example.org") -> Invitation | None:
     """What the link's token is for."""
-
-    async def run() -> Invitation | None:
-        store = await Store.open(load(Path("chirrup.toml")).store_url)
-        try:
-            token = re.search(r"preauth=(\w+)", link)
-            assert token
-            return await Invitations(store, host).find(token[1], now=time.time())
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
+    token = re.search(r"preauth=(\w+)", link)
+    assert token
+    found: Invitation | None = stored(lambda store: Invitations(store, host).find(token[1], now=time.time()))
+    return found
 
 
 def test_a_link_and_a_code(chirrup: Callable[..., Any]) -> None:

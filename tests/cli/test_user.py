@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import os
 import stat
 import tempfile
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.stores import stored
 
 from chirrup.core.sasl import keys_match
 from chirrup.server.admin import ASK_TIMEOUT
 from chirrup.server.auth import ALGORITHMS, ITERATIONS
-from chirrup.server.config import load
-from chirrup.store import Store
 
 CONFIG = """
 data = "data"
@@ -32,17 +29,6 @@ def configured(elsewhere: Path) -> Path:
     file = elsewhere / "chirrup.toml"
     file.write_text(CONFIG)
     return file
-
-
-def stored(work: Callable[[Store], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        store = await Store.open(load(Path("chirrup.toml")).store_url)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(run())
 
 
 def fits(local: str, password: str, host: str = "example.org") -> bool:

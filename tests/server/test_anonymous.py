@@ -42,27 +42,19 @@ async def test_only_anonymous_is_offered_there_and_nowhere_else(chirrup_server, 
             assert (len(names) == 1) == expected
 
 
-async def test_nobody_logs_in_there_by_name(chirrup_server):
+@pytest.mark.parametrize(
+    ("host", "auth"),
+    [("guests.example", "mechanism='PLAIN'>AGFsaWNlAHNlY3JldA==</auth>"), ("localhost", "mechanism='ANONYMOUS'/>")],
+)
+async def test_guests_have_no_names_and_who_has_one_is_no_guest(chirrup_server, host, auth):
     async with chirrup_server(GUESTS) as server:
         client = await server.raw(direct_tls=True)
         client.send(
-            "<stream:stream to='guests.example' version='1.0' xmlns='jabber:client'"
+            f"<stream:stream to='{host}' version='1.0' xmlns='jabber:client'"
             " xmlns:stream='http://etherx.jabber.org/streams'>"
         )
         await client.receive()
-        client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFsaWNlAHNlY3JldA==</auth>")
-        assert (await client.receive()).first.name == "invalid-mechanism"
-
-
-async def test_no_guests_where_there_are_accounts(chirrup_server):
-    async with chirrup_server(GUESTS) as server:
-        client = await server.raw(direct_tls=True)
-        client.send(
-            "<stream:stream to='localhost' version='1.0' xmlns='jabber:client'"
-            " xmlns:stream='http://etherx.jabber.org/streams'>"
-        )
-        await client.receive()
-        client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>")
+        client.send(f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' {auth}")
         assert (await client.receive()).first.name == "invalid-mechanism"
 
 

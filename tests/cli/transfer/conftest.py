@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins import stores
 
-from chirrup.server.config import load
 from chirrup.store import Store
 
 CONFIG = """
@@ -30,15 +29,4 @@ def configured(elsewhere: Path) -> Path:
 @pytest.fixture
 def stored() -> Callable[[Callable[[Store], Awaitable[Any]]], Any]:
     """Asks the store."""
-
-    def ask(work: Callable[[Store], Awaitable[Any]]) -> Any:
-        async def run() -> Any:
-            store = await Store.open(load(Path("chirrup.toml")).store_url)
-            try:
-                return await work(store)
-            finally:
-                await store.close()
-
-        return asyncio.run(run())
-
-    return ask
+    return stores.stored

@@ -219,28 +219,9 @@ async def test_an_acknowledgement_confirms() -> None:
         assert not [one for one in juliet.received if one.get("type") == "get"]
 
 
-async def test_what_was_not_acknowledged_is_handed_over_once_to_the_next_client() -> None:
-    async with serve({"modules": {"archive": {}}}) as server:
-        romeo = await romeo_writes(server, "one", "two")
-        juliet = await server.client("juliet@localhost/balcony")
-        juliet.send(f"<enable xmlns='{SM}'/><presence/>")
-        while (await juliet.receive()).name != "r":
-            pass
-        say(romeo, "live")
-        await romeo.settle()
-        await juliet.close()
-        await until(server, 3)
-        juliet = await server.client("juliet@localhost/chamber")
-        juliet.send("<presence/>")
-        found = []
-        while len(found) < 3:
-            if (stanza := await juliet.receive()).name == "message":
-                found.append(stanza.child_text("body"))
-        assert found == ["one", "two", "live"]
-
-
-async def test_without_the_archive_it_is_handed_over_once_too() -> None:
-    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
+@pytest.mark.parametrize("disabled", [[], ["archive"]])
+async def test_what_was_not_acknowledged_is_handed_over_once_to_the_next_client(disabled: list[str]) -> None:
+    async with serve({"hosts": {"localhost": {"modules_disabled": disabled}}}) as server:
         romeo = await romeo_writes(server, "one", "two")
         juliet = await server.client("juliet@localhost/balcony")
         juliet.send(f"<enable xmlns='{SM}'/><presence/>")
