@@ -145,7 +145,7 @@ def test_everything_that_the_xep_has_an_example_of(chirrup: Run, stored: Any) ->
     assert list(stored(lambda store: store.map("blocked").all(JULIET))) == ["tybalt@example.com"]
     nick, bookmarks = stored(lambda store: store.pubsub.nodes(JULIET))
     assert json.loads(nick.config) == {"access_model": "open"}
-    assert json.loads(bookmarks.config) == {"access_model": "whitelist"}
+    assert json.loads(bookmarks.config) == {"access_model": "whitelist", "max_items": None}
     assert bookmarks.affiliations == {"mercutio@example.net": "member"}
     assert [(one.jid, one.state) for one in bookmarks.subscriptions] == [("mercutio@example.net", "subscribed")]
     items = stored(lambda store: store.pubsub.newest(JULIET, "urn:xmpp:bookmarks:1", 10))
@@ -352,6 +352,17 @@ def test_nodes_that_nobody_configured_are_for_their_owner(chirrup: Run, stored: 
         for name in ("juliet", "nurse", "romeo")
     ]
     assert models == ["whitelist", "open", "whitelist"]
+
+
+def test_nodes_keep_all_that_comes(chirrup: Run, stored: Any) -> None:
+    """Whether or not somebody has said how many: the next item would put the others out."""
+    ns = "http://jabber.org/protocol/pubsub"
+    item = "<item id='{}'><a xmlns='x'/></item>"
+    items = f"<items node='several'>{item.format(1)}{item.format(2)}</items><items node='one'>{item.format(1)}</items>"
+    ran = chirrup("import", file(f"<user name='juliet'><pubsub xmlns='{ns}'>{items}</pubsub></user>"))
+    assert ran.status == 0, ran.err
+    nodes = stored(lambda store: store.pubsub.nodes("juliet@capulet.com"))
+    assert {one.node: json.loads(one.config).get("max_items", 1) for one in nodes} == {"several": None, "one": 1}
 
 
 def test_times_that_cannot_be(chirrup: Run, stored: Any) -> None:

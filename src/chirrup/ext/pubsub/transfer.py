@@ -165,11 +165,19 @@ class Transfer(Part):
             new = [one for one in items if one.item not in known]
             for one in new:
                 rows.publish(owner, node, one.item, one.publisher, incoming.started, one.payload, keep=_ALL)
+            self._make_room(rows, node)
             return len(new)
 
         await self._store("items of nodes", len(items), put, incoming, sum(len(one.payload) for one in items))
 
     # -- the store
+
+    def _make_room(self, rows: PubSubRows, node: str) -> None:
+        """Let a node keep what has come, where its configuration has too few: the next item would put it out."""
+        known = self._known(rows, node)
+        config = DEFAULT if known is None else NodeConfig.from_text(known.config)
+        if known is not None and config.max_items is not None and rows.count(self.owner.text, node) > config.max_items:
+            rows.put_node(self.owner.text, node, config.with_values({"max_items": None}).to_text(), known.created)
 
     def _known(self, rows: PubSubRows, node: str) -> StoredNode | None:
         return next((known for known in rows.nodes(self.owner.text) if known.node == node), None)
