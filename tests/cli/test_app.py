@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,36 @@ def test_a_server_starts_without_what_only_commands_and_migrations_need() -> Non
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("command", ["--help", "user list"])
+def test_output_that_goes_nowhere(elsewhere: Path, command: str, buffered: str) -> None:
+    """A full disk is told of in one line; who has read enough, as `head` does, needs to be told nothing."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    (elsewhere / "chirrup.toml").write_text('data = "data"\n[hosts.localhost]\n')
+    (elsewhere / "data").mkdir()
+    words = [sys.executable, "-m", "chirrup.cli", *command.split()]
+    if command == "user list":
+        add = [*words[:-1], "add", "alice@localhost"]
+        subprocess.run(add, input="secret\n", capture_output=True, text=True, check=True, cwd=elsewhere)
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=elsewhere, env=environment)
+    assert (ran.returncode, ran.stderr) == (1, "chirrup: what is to be written: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=elsewhere, env=environment)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (1, "")
+
+
+def test_names_that_the_terminal_cannot_show(elsewhere: Path) -> None:
+    (elsewhere / "chirrup.toml").write_text('data = "data"\n[hosts."bücher.example"]\n', "utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "chirrup.cli", "check", "config"]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=elsewhere, env=environment)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "host   b\\xfccher.example: accounts" in ran.stdout
 
 
 def test_a_wrong_command_line(chirrup: Any) -> None:

@@ -193,3 +193,26 @@ def test_it_fits_a_terminal(chirrup: Any, elsewhere: Path, monkeypatch: pytest.M
     ours = [line for line in lines if str(elsewhere) not in line]
     assert max(map(len, ours)) <= 80
     assert "disco.host_info" in " ".join(lines) or "disco, roster" in " ".join(lines)
+
+
+def test_files_and_folders_that_cannot_be_written(chirrup: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a warning, as the server may run as somebody else."""
+    folder = config.parent
+    log, pid = folder / "none" / "chirrup.log", folder / "pid"
+    config.write_text(f"pid_file = '{pid}'\n{config.read_text()}[log]\nto = '{log}'\n")
+    ran = chirrup("check", "config")
+    assert (ran.status, f"warning: log.to: there is no folder {log.parent}\n" in ran.out) == (0, True)
+    log.mkdir(parents=True)
+    assert f"warning: log.to: {log} is a folder\n" in chirrup("check", "config").out
+    log.rmdir()
+    assert "warning" not in chirrup("check", "config").out
+    log.touch()
+    refused = {folder, log}  # whoever runs the tests may be root, who can write everything
+    monkeypatch.setattr("os.access", lambda path, mode: path not in refused)
+    told = [line for line in chirrup("check", "config").out.splitlines() if line.startswith("warning")]
+    assert told == [
+        f"warning: {key} can't be written by the user that this runs as"
+        for key in (f"data: {folder}", f"log.to: {log}", f"pid_file: {pid}")
+    ]
+    (folder / "data").touch()
+    assert f"warning: data: {folder / 'data'} is no folder" in chirrup("check", "config").out

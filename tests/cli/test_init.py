@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,14 @@ def test_a_name_that_no_host_can_have(chirrup: Any, elsewhere: Path) -> None:
 )
 def test_values(value: object, text: str) -> None:
     assert toml(value) == text
+
+
+def test_a_disk_without_room(elsewhere: Path) -> None:
+    """No half of a file is left, which would be taken for the whole."""
+    program = (
+        "import resource, sys\nfrom chirrup.cli import main\nsys.argv = ['chirrup', 'init', 'half.toml']\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\nmain()"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=elsewhere)
+    assert (ran.returncode, ran.stderr) == (1, "chirrup: half.toml: File too large\n")
+    assert not (elsewhere / "half.toml").exists()

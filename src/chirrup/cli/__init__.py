@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gc
+import io
 import os
 import sys
 from pathlib import Path
+from typing import Final
+
+_WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What writing fails with to a file that is open, such as standard output: such errors don't tell its name."""
 
 
 def main() -> None:
@@ -13,19 +19,37 @@ def main() -> None:
     the command line itself is wrong."""
     from chirrup.core.errors import ChirrupError
 
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - somebody has closed it
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it: names may be in any script
     try:
-        _run(sys.argv[1:])
+        try:
+            _run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
     except ChirrupError as error:
         complaint = str(error)
+    except BrokenPipeError:
+        complaint = ""  # whoever reads has read enough
+        _drop_output()
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in _WITHOUT_ROOM:
             raise
-        complaint = f"{error.filename}: {error.strerror}"
+        complaint = f"{error.filename or 'what is to be written'}: {error.strerror}"
+        _drop_output()
     else:
         return
     for line in complaint.splitlines():
         print(f"chirrup: {line}", file=sys.stderr)
     sys.exit(1)
+
+
+def _drop_output() -> None:
+    """What standard output still holds goes nowhere: at the end Python would try once more to write it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from chirrup.cli.lines import listed
 from chirrup.net import certificates
@@ -33,6 +35,31 @@ def _lines(config: Config) -> Iterator[str]:
     used = {module for host in config.hosts.values() for module in _modules(config, host)}
     for line in unread(config, used):
         yield f"warning: {line}"
+    for line in _unwritable(config):
+        yield f"warning: {line}"
+
+
+def _unwritable(config: Config) -> Iterator[str]:
+    """What a server couldn't write, if it ran as whoever asks: it may run as somebody else, or elsewhere."""
+    who = "can't be written by the user that this runs as"
+    data = config.data
+    if data.exists() and not data.is_dir():
+        yield f"data: {data} is no folder"
+    else:
+        while not data.exists():  # it will be made
+            data = data.parent
+        if not os.access(data, os.W_OK | os.X_OK):
+            yield f"data: {data} {who}"
+    log = None if config.log.to in ("stderr", "syslog") else Path(config.log.to)
+    for key, file in (("log.to", log), ("pid_file", config.pid_file)):
+        if file is None:
+            continue
+        if not file.parent.is_dir():
+            yield f"{key}: there is no folder {file.parent}"
+        elif file.is_dir():
+            yield f"{key}: {file} is a folder"
+        elif not os.access(file if file.exists() else file.parent, os.W_OK):
+            yield f"{key}: {file} {who}"
 
 
 def _modules(config: Config, host: HostConfig) -> list[str]:

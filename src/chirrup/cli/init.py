@@ -31,6 +31,10 @@ def write(file: Path, hosts: Sequence[str], data: Path | None) -> None:
             opened.write(text)
     except FileExistsError:
         raise ChirrupError(f"{file} is there already; move it away, or name another file") from None
+    except OSError as error:
+        if error.filename is None:  # it is begun, and may not be left like that
+            file.unlink()
+        raise ChirrupError(f"{file}: {error.strerror}") from None
     print(f"wrote {file}; next: chirrup check config --config {file}")
 
 

@@ -42,7 +42,7 @@ class Incoming(Protocol):
 
     async def store(self, kind: str, most: int, op: Callable[[Connection], int], *, size: int = 0) -> None:
         """Have something stored: `op` does it, within a transaction of its own, and returns how many of the `most`
-        things of this kind were new. In a trial run it isn't called."""
+        things of this kind were new. In a trial run all that it does is undone."""
 
     def leave_out(self, what: str) -> None:
         """Tell the operator, once, of something that isn't imported because there is no place for it."""

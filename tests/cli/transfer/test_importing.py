@@ -178,6 +178,27 @@ def test_a_trial_stores_nothing(chirrup: Run, stored: Any) -> None:
     assert stored(lambda store: store.accounts.names("capulet.com")) == []
 
 
+def test_a_trial_counts_what_is_here_already(chirrup: Run, stored: Any) -> None:
+    Path("shakespeare.xml").write_text(SHAKESPEARE)
+    chirrup("import", "shakespeare.xml")
+    chirrup("export", "before.xml")
+    imported = chirrup("import", "shakespeare.xml")
+    tried = chirrup("import", "shakespeare.xml", "--dry-run")
+    assert (tried.status, tried.out.replace(" would be imported", " imported")) == (0, imported.out)
+    new = file(f"<user name='juliet'><query xmlns='jabber:iq:private'><new xmlns='x'>b</new></query>{card('J')}</user>")
+    tried = chirrup("import", new, "--dry-run")
+    assert "1 private elements would be imported\n" in tried.out
+    chirrup("export", "after.xml")
+    assert Path("before.xml").read_text() == Path("after.xml").read_text()
+
+
+def test_a_trial_of_what_is_made_anew_counts_all(chirrup: Run) -> None:
+    Path("shakespeare.xml").write_text(SHAKESPEARE)
+    chirrup("import", "shakespeare.xml")
+    tried = chirrup("import", "shakespeare.xml", "--dry-run", "--replace")
+    assert "1 accounts would be imported" in tried.out and "here already" not in tried.out
+
+
 def card(name: str) -> str:
     return f"<vCard xmlns='vcard-temp'><FN>{name}</FN></vCard>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from chirrup.cli.transfer.report import Report
@@ -23,9 +24,11 @@ OCTETS: Final = 1_000_000
 class Batch:
     """Gathers writes in their order. Those of one batch are stored together or, where that fails, not at all."""
 
-    def __init__(self, store: Store, report: Report, done: Callable[[JID], None]) -> None:
-        """`done` is told of each account that is complete, when that is durable."""
+    def __init__(self, store: Store, report: Report, done: Callable[[JID], None], *, trial: bool) -> None:
+        """`done` is told of each account that is complete, when that is durable. In a trial all is undone as soon as it
+        is counted."""
         self._store = store
+        self._trial = trial
         self._report = report
         self._done = done
         self._writes: list[tuple[str, int, Callable[[Connection], int]]] = []
@@ -55,10 +58,21 @@ class Batch:
         complete, self._complete = self._complete, []
         size, self._size = self._size, 0
         self._within.clear()
+
+        def put(connection: Connection) -> list[int]:
+            return [op(connection) for _, _, op in writes]
+
         if writes:
-            stored = self._store.submit(lambda found: [op(found) for _, _, op in writes], size=size)
+            stored = self._store.submit(partial(_undone, put) if self._trial else put, size=size)
             for (kind, most, _), new in zip(writes, await stored, strict=True):
                 if kind:
                     self._report.count(kind, most, new)
         for jid in complete:
             self._done(jid)
+
+
+def _undone(put: Callable[[Connection], list[int]], connection: Connection) -> list[int]:
+    with connection.begin_nested() as since:
+        counts = put(connection)
+        since.rollback()
+    return counts

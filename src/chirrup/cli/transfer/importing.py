@@ -62,7 +62,7 @@ class Import:
         self._options = options
         self._report = report
         self._changed = changed
-        self._batch = Batch(store, report, changed)
+        self._batch = Batch(store, report, changed, trial=options.dry_run)
         self._host: str | None = None
         self._user: _User | None = None
         self._started = time.time()
@@ -163,13 +163,14 @@ class _User:
         self._report = report
         self._batch = batch
         self._keys = False
+        self._nothing = False  # whether nothing of what comes can be in the store
         self._parts = [part(store, jid) for part in parts]
         self._takes = {name: part for part in self._parts for name in (*part.takes, *part.opens)}
 
     # -- for parts
 
     async def store(self, kind: str, most: int, op: Callable[[Connection], int], *, size: int = 0) -> None:
-        if self._options.dry_run:
+        if self._options.dry_run and self._nothing:
             self._report.count(kind, most, most)
         else:
             await self._batch.put(self.jid, kind, most, op, size=size)
@@ -195,6 +196,7 @@ class _User:
         if exists and not unfinished and self._options.existing == "skip":
             return False
         self.fresh = not exists or unfinished or replace
+        self._nothing = not exists or replace
         keys = self._made(password) if self.fresh and password else ()
         self._keys = bool(keys)
         if self._options.dry_run:
