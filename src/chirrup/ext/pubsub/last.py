@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from chirrup.core.jid import JID
+from chirrup.ext.caps.server import Capabilities
 from chirrup.ext.pubsub import NOTIFY
 from chirrup.ext.pubsub.config import NodeConfig
 from chirrup.ext.pubsub.engine import Engine, News
@@ -35,19 +36,93 @@ class Served:
         self.names: set[str] = set()
 
 
+class LastItems:
+    """Sends them to the clients of a host's accounts, and to those of their contacts elsewhere."""
+
+    def __init__(self, engine: Engine, caps: Capabilities) -> None:
+        self._engine = engine
+        self._caps = caps
+        self._peers: dict[JID, set[str]] = {}
+        """The localparts of the accounts that a client elsewhere has sent presence to."""
+
+    def begin(self, session: Session) -> None:
+        """A session has become available, and has got nothing yet."""
+        session.put(Served())
+        self._serve(session)
+
+    def known(self, who: Session | JID) -> None:
+        """The features of a session, or of a client elsewhere, have become known."""
+        if isinstance(who, JID):
+            for local in self._peers.get(who, ()):
+                if (account := self._engine.host.accounts.get(local)) is not None:
+                    self._serve_peer(account.get(PersonalService), who)
+        elif who.presence is not None:
+            self._serve(who)
+
+    def came(self, service: PersonalService, client: JID) -> None:
+        """A client elsewhere, or of somebody who is no contact, has sent an account presence."""
+        if service.add_peer(client) is not None:
+            self._peers.setdefault(client, set()).add(service.jid.local)
+            if len(self._peers) > self._caps.settings.max_remote:  # accounts may have left memory before them
+                del self._peers[next(iter(self._peers))]
+            self._serve_peer(service, client)
+
+    def left(self, service: PersonalService, client: JID) -> None:
+        """It isn't available to the account any more."""
+        service.remove_peer(client)
+        locals_ = self._peers.get(client, set())
+        locals_.discard(service.jid.local)
+        if not locals_:
+            self._peers.pop(client, None)
+
+    def became_mutual(self, service: PersonalService, contact: JID) -> None:
+        """An account and a contact see each other's presence from now on."""
+        host = self._engine.host
+        clients = list(service.peers.get(contact, ()))
+        if contact.domain != host.jid.domain:
+            for client in clients:
+                self._serve_peer(service, client)
+            return
+        for client in clients:
+            service.remove_peer(client)
+        other = host.accounts.get(contact.local)
+        for session in other.available if other is not None else ():
+            if features := self._caps.features_of(session):
+                host.server.spawn(_serve_session(self._engine, session, wanted_by(features), [service.jid]))
+
+    def _serve(self, session: Session) -> None:
+        """Send a session the last items that it wants and hasn't got."""
+        features, served = self._caps.features_of(session), session.find(Served)
+        if features is None or served is None:
+            return
+        fresh = wanted_by(features) - served.names
+        if fresh:
+            served.names |= fresh
+            self._engine.host.server.spawn(_serve_session(self._engine, session, fresh))
+
+    def _serve_peer(self, service: PersonalService, client: JID) -> None:
+        features, served = self._caps.features_of(client), service.add_peer(client)
+        if features is None or served is None:
+            return
+        fresh = _due(service, client.bare, wanted_by(features) - served)
+        if fresh:
+            served |= {node.name for node in fresh}
+            self._engine.host.server.spawn(_serve_peer(self._engine, service, client, fresh))
+
+
 def wanted_by(features: frozenset[str]) -> set[str]:
     """The names of the nodes that a client with these features wants to hear of."""
     return set(islice((one.removesuffix(NOTIFY) for one in sorted(features) if one.endswith(NOTIFY)), MAX_WANTED))
 
 
-async def serve_session(engine: Engine, session: Session, names: set[str], owners: list[JID] | None = None) -> None:
+async def _serve_session(engine: Engine, session: Session, names: set[str], owners: list[JID] | None = None) -> None:
     """Send a session the last items of nodes of these names, of its own account and of its contacts on this host, or
     of these owners only."""
     account = session.account
     own = account.get(PersonalService)
     with engine.serving(session.jid) as told:
         if owners is None:
-            await _send(engine, session, [(own, node) for node in due(own, own.jid, names)], told)
+            await _send(engine, session, [(own, node) for node in _due(own, own.jid, names)], told)
             owners = [jid for _, _, jid in account.get(Roster).contributors.local if own.is_mutual(jid)]
         found: list[tuple[PersonalService, Node]] = []
         for owner in await _with_nodes(engine, owners, names):
@@ -55,7 +130,7 @@ async def serve_session(engine: Engine, session: Session, names: set[str], owner
             if contact is not None:
                 service = contact.get(PersonalService)
                 if service.is_mutual(account.jid):
-                    found += [(service, node) for node in due(service, account.jid, names)]
+                    found += [(service, node) for node in _due(service, account.jid, names)]
         for start in range(0, len(found), _AT_ONCE):
             await _send(engine, session, found[start : start + _AT_ONCE], told)
 
@@ -70,7 +145,7 @@ async def _with_nodes(engine: Engine, owners: list[JID], names: set[str]) -> lis
     return [owner for owner in owners if owner.text not in away or owner.text in wanted]
 
 
-async def serve_peer(engine: Engine, service: PersonalService, client: JID, nodes: list[Node]) -> None:
+async def _serve_peer(engine: Engine, service: PersonalService, client: JID, nodes: list[Node]) -> None:
     """Send a client elsewhere the last items of an account's nodes."""
     with engine.serving(client) as told:
         by_name = {node.name: node for node in nodes}
@@ -80,7 +155,7 @@ async def serve_peer(engine: Engine, service: PersonalService, client: JID, node
                 engine.send_last(service, node, client, one, told, trusted=trusted)
 
 
-def due(service: PersonalService, reader: JID, names: Iterable[str]) -> list[Node]:
+def _due(service: PersonalService, reader: JID, names: Iterable[str]) -> list[Node]:
     """The nodes of these names whose last item somebody gets, and may."""
     nodes = [node for name in sorted(names) if (node := service.nodes.get(name)) is not None]
     return [

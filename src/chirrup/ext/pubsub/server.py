@@ -20,7 +20,7 @@ from chirrup.ext.pubsub import AUTHORIZATION, NODE_CONFIG, NS, owning, publishin
 from chirrup.ext.pubsub.discovery import FEATURES, node_info
 from chirrup.ext.pubsub.engine import Engine, Limits, Observer
 from chirrup.ext.pubsub.errors import refusal, unsupported
-from chirrup.ext.pubsub.last import Served, due, serve_peer, serve_session, wanted_by
+from chirrup.ext.pubsub.last import LastItems
 from chirrup.ext.pubsub.owner_payloads import Configure, OwnerPubSub
 from chirrup.ext.pubsub.payloads import PubSub
 from chirrup.ext.pubsub.personal import PersonalService
@@ -74,13 +74,12 @@ class PersonalEventing(Module):
         super().__init__(host, settings)
         self.engine = Engine(host, self.settings)
         self._also: list[tuple[Callable[[Connection, str], Any], Callable[[Account, Any], None]]] = []
-        self._peers: dict[JID, set[str]] = {}
-        """The localparts of the accounts that a client elsewhere has sent presence to."""
 
     async def start(self) -> None:
         self.need(Rosters)
         self._caps = self.need(Capabilities)
-        self._caps.watch(self._capabilities)
+        self._last = LastItems(self.engine, self._caps)
+        self._caps.watch(self._last.known)
         self._caps.want(_has_something_for)
         disco = self.host.find_module(Disco)
         if disco is not None:
@@ -170,26 +169,7 @@ class PersonalEventing(Module):
 
     @hooks.session_available(after=["roster", "offline"])
     def available(self, session: Session) -> None:
-        session.put(Served())
-        self._serve(session)
-
-    def _capabilities(self, who: Session | JID) -> None:
-        if isinstance(who, JID):
-            for local in self._peers.get(who, ()):
-                if (account := self.host.accounts.get(local)) is not None:
-                    self._serve_peer(account.get(PersonalService), who)
-        elif who.presence is not None:
-            self._serve(who)
-
-    def _serve(self, session: Session) -> None:
-        """Send a session the last items that it wants and hasn't got."""
-        features, served = self._caps.features_of(session), session.find(Served)
-        if features is None or served is None:
-            return
-        fresh = wanted_by(features) - served.names
-        if fresh:
-            served.names |= fresh
-            self.host.server.spawn(serve_session(self.engine, session, fresh))
+        self._last.begin(session)
 
     @hooks.presence_arrived(after=["caps"])
     def arrived(self, account: Account, stanza: Element, to: JID, sender: JID) -> None:
@@ -198,18 +178,9 @@ class PersonalEventing(Module):
         if to.resource or not sender.resource or sender.bare == account.jid:
             return
         if stanza.attrs.get("type") is not None:
-            service.remove_peer(sender)
-            locals_ = self._peers.get(sender, set())
-            locals_.discard(account.jid.local)
-            if not locals_:
-                self._peers.pop(sender, None)
-        elif (sender.domain != self.host.jid.domain or not service.is_mutual(sender.bare)) and service.add_peer(
-            sender
-        ) is not None:
-            self._peers.setdefault(sender, set()).add(account.jid.local)
-            if len(self._peers) > self._caps.settings.max_remote:  # accounts may have left memory before them
-                del self._peers[next(iter(self._peers))]
-            self._serve_peer(service, sender)
+            self._last.left(service, sender)
+        elif sender.domain != self.host.jid.domain or not service.is_mutual(sender.bare):
+            self._last.came(service, sender)
 
     @hooks.presence_unseen()
     def unseen(self, stanza: Element, to: JID, sender: JID) -> Awaitable[None] | None:
@@ -228,15 +199,6 @@ class PersonalEventing(Module):
             for handler in self.host.hooks.presence_arrived:
                 handler(account, stanza, to, sender)
 
-    def _serve_peer(self, service: PersonalService, client: JID) -> None:
-        features, served = self._caps.features_of(client), service.add_peer(client)
-        if features is None or served is None:
-            return
-        fresh = due(service, client.bare, wanted_by(features) - served)
-        if fresh:
-            served |= {node.name for node in fresh}
-            self.host.server.spawn(serve_peer(self.engine, service, client, fresh))
-
     @hooks.subscription_changed(after=["presence"])
     def subscription_changed(self, account: Account, contact: JID, was: str, now: str) -> None:
         """Who sees the account's presence no longer loses the subscriptions that hang on that; who begins to, gets last
@@ -244,18 +206,8 @@ class PersonalEventing(Module):
         service = account.get(PersonalService)
         if was in ("from", "both") and now not in ("from", "both"):
             self._drop(service, contact)
-        elif now == "both" and was != now and contact.domain != self.host.jid.domain:
-            for client in list(service.peers.get(contact, ())):
-                self._serve_peer(service, client)
         elif now == "both" and was != now:
-            for client in list(service.peers.get(contact, ())):
-                service.remove_peer(client)
-            other = self.host.accounts.get(contact.local)
-            for session in other.available if other is not None else ():
-                features = self._caps.features_of(session)
-                if features:
-                    names = wanted_by(features)
-                    self.host.server.spawn(serve_session(self.engine, session, names, [account.jid]))
+            self._last.became_mutual(service, contact)
 
     @hooks.roster_changed()
     def roster_changed(self, account: Account, change: Payload) -> None:
