@@ -21,6 +21,7 @@ from sqlalchemy import Column, Engine, create_engine, inspect, text
 import chirrup.store
 from chirrup.core.errors import SchemaTooNew, StoreError, StoreLocked
 from chirrup.store import Connection, Store
+from chirrup.store.invitations import InvitationRows, Row
 from chirrup.store.message_rows import Range
 from chirrup.store.schema import SCHEMA, metadata
 
@@ -284,6 +285,24 @@ async def test_what_was_indexed_with_other_words_is_found(postgres_url: str, ope
     store = await open_store(postgres_url)
     assert await store.messages.index(ALICE)
     assert len(await store.messages.page(ALICE, Range(text="11"), limit=9)) == 1
+
+
+async def test_invitations_that_were_a_map_are_found(url: str, open_store: Opener) -> None:
+    values = {
+        "new": '{"inviter": "alice@example.org", "username": "", "may_register": false, "expires": 9.5, '
+        '"maker": "alice@example.org"}',
+        "old": '{"inviter": "", "username": "bob", "may_register": true, "expires": null}',
+    }
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        as_of("0006")(connection)
+        rows = [{"key": key, "value": value} for key, value in values.items()]
+        connection.execute(text("INSERT INTO map_entry VALUES ('example.org', 'invitations', :key, :value)"), rows)
+    engine.dispose()
+    store = await open_store(url, exclusive=True)
+    found = await store.read(lambda c: [InvitationRows(c).find("example.org", token) for token in values])
+    assert found == [Row(ALICE, "", False, 9.5, ALICE), Row("", "bob", True, None, "")]
+    assert await store.map("invitations").all("example.org") == {}
 
 
 async def test_each_database_has_a_key_of_its_own(tmp_path: Path, open_store: Opener) -> None:

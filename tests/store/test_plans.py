@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event
 
 from chirrup.core.sasl import derive_keys
 from chirrup.store import Store
+from chirrup.store.invitations import InvitationRows, Row
 from chirrup.store.message_rows import Message, MessageRows, Range
 from chirrup.store.pubsub import PubSubRows
 from chirrup.store.schema import metadata
@@ -140,6 +141,20 @@ async def use_pubsub(store: Store) -> None:
     await store.submit(all_of_it)
 
 
+async def use_invitations(store: Store) -> None:
+    def all_of_it(connection: Connection) -> None:
+        rows = InvitationRows(connection)
+        rows.add(HOST, "token", Row(ALICE, "bob", True, 9.0, ALICE))
+        rows.find(HOST, "token")
+        rows.reserved(HOST, "bob", 1.0)
+        rows.open(HOST, ALICE, 1.0, 20)
+        rows.expire(HOST, 10.0, 100)
+        rows.use(HOST, "token")
+        rows.forget(ALICE)
+
+    await store.submit(all_of_it)
+
+
 async def test_nothing_is_looked_for_in_a_whole_table(tmp_path: Path, asked: dict[str, Any]) -> None:
     file = tmp_path / "test.db"
     store = await Store.open(str(file))
@@ -148,9 +163,10 @@ async def test_nothing_is_looked_for_in_a_whole_table(tmp_path: Path, asked: dic
     await use_shapes(store)
     await use_messages(store)
     await use_pubsub(store)
+    await use_invitations(store)
     await store.accounts.remove(HOST, "alice")
     await store.close()
-    assert len(asked) > 80
+    assert len(asked) > 85
     found = sqlite3.connect(file)
     plans = {
         statement: [row[3] for row in found.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]

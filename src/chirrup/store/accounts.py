@@ -12,6 +12,7 @@ from chirrup.core.errors import StoreError
 from chirrup.core.record import record
 from chirrup.core.sasl import ScramKeys
 from chirrup.store import search
+from chirrup.store.invitations import InvitationRows
 from chirrup.store.pubsub import PubSubRows
 from chirrup.store.schema import account, account_keys, log_entry, map_entry, message, single_value
 
@@ -176,6 +177,7 @@ class AccountRows:
         for statement in _FORGET:
             self._connection.execute(statement, {"owner": owner})
         PubSubRows(self._connection).forget(owner)
+        InvitationRows(self._connection).forget(owner)
 
 
 def _note_logins(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

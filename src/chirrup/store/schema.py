@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA: Final = "0006"
+SCHEMA: Final = "0007"
 """The newest migration: the version of the schema that this program works with."""
 
 metadata: Final = MetaData()
@@ -191,3 +191,20 @@ message_indexed: Final = Table(
     Column("owner", _Key, primary_key=True),
     Column("last", BigInteger, nullable=False),
 )
+
+# What people are invited by. `maker` and `inviter` are bare JIDs, with which it goes; "" for nobody.
+invitation: Final = Table(
+    "invitation",
+    metadata,
+    Column("host", _Key, primary_key=True),
+    Column("token", _Key, primary_key=True),
+    Column("inviter", _Key, nullable=False),
+    Column("username", _Key, nullable=False),
+    Column("may_register", Boolean, nullable=False),
+    Column("expires", Float),
+    Column("maker", _Key, nullable=False),
+)
+Index("invitation_by_username", invitation.c.host, invitation.c.username)
+Index("invitation_by_expiry", invitation.c.host, invitation.c.expires)
+Index("invitation_by_maker", invitation.c.maker, invitation.c.host)
+Index("invitation_by_inviter", invitation.c.inviter)

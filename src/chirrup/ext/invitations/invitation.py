@@ -4,15 +4,14 @@ Server and command line write to the same place, so nothing of it is cached."""
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from chirrup.core.errors import ChirrupError
 from chirrup.core.record import record
+from chirrup.store.invitations import InvitationRows, Row
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 MOST_DAYS: Final = 36_500
 _SHOWN: Final = 86_400.0
 """Seconds for which an expired invitation is kept: a stream that has shown it before may use it still (XEP-0445 §5)."""
+_FORGOTTEN: Final = 100
+"""Expired ones that a new one lets be forgotten, at most."""
 
 
 @record
@@ -55,7 +56,6 @@ class Invitations:
 
     def __init__(self, store: Store, host: str) -> None:
         self._store = store
-        self._map = store.map("invitations")
         self._host = host
 
     async def create(self, invitation: Invitation, *, now: float, most: int | None = None) -> str:
@@ -65,51 +65,34 @@ class Invitations:
         token = secrets.token_hex(16)
 
         def put(connection: Connection) -> None:
-            rows = self._map.within(connection)
-            kept = _read(rows.all(self._host))
-            current = [one for one in kept.values() if one.is_good(now)]
-            if invitation.username and any(one.username == invitation.username for one in current):
+            rows = InvitationRows(connection)
+            if invitation.username and rows.reserved(self._host, invitation.username, now):
                 raise ChirrupError(f"somebody else is invited as {invitation.username}")
-            if most is not None and sum(one.maker == invitation.maker for one in current) >= most:
+            if most is not None and rows.open(self._host, invitation.maker, now, most) == most:
                 raise ChirrupError(f"{most} of your invitations are open; wait until they are used or have expired")
-            rows.delete(self._host, [token for token, one in kept.items() if not one.is_good(now - _SHOWN)])
-            rows.set(self._host, token, json.dumps(asdict(invitation)))
+            rows.expire(self._host, now - _SHOWN, _FORGOTTEN)
+            rows.add(self._host, token, Row(**asdict(invitation)))
 
         await self._store.submit(put)
         return token
 
     async def find(self, token: str, *, now: float) -> Invitation | None:
         """The invitation with this token, if it is one and hasn't expired."""
-        text = await self._map.get(self._host, token)
-        invitation = None if text is None else Invitation(**json.loads(text))
+        row = await self._store.read(lambda connection: InvitationRows(connection).find(self._host, token))
+        invitation = None if row is None else Invitation(*row)
         return invitation if invitation is not None and invitation.is_good(now) else None
-
-    async def withdraw(self, jid: str) -> None:
-        """Forget what an account has made, and what would make somebody its contact. Durable when this returns."""
-
-        def put(connection: Connection) -> None:
-            rows = self._map.within(connection)
-            kept = _read(rows.all(self._host))
-            rows.delete(self._host, [token for token, one in kept.items() if jid in (one.maker, one.inviter)])
-
-        await self._store.submit(put)
 
     async def use(self, token: str) -> bool:
         """It can't be used any more; whether it could. Durable when this returns."""
-        return await self._map.delete(self._host, token) > 0
+        return await self._store.submit(lambda connection: self.use_within(connection, token))
 
-    def use_within(self, connection: Connection, token: str) -> bool:
+    def use_within(self, connection: Any, token: str) -> bool:
         """As `use`, within somebody's transaction."""
-        return self._map.within(connection).delete(self._host, [token]) > 0
+        return InvitationRows(connection).use(self._host, token)
 
     async def reserved(self, username: str, *, now: float) -> bool:
         """Whether that name is kept for somebody who was invited."""
-        kept = _read(await self._map.all(self._host))
-        return any(one.username == username and one.is_good(now) for one in kept.values())
-
-
-def _read(kept: Mapping[str, str]) -> dict[str, Invitation]:
-    return {token: Invitation(**json.loads(text)) for token, text in kept.items()}
+        return await self._store.read(lambda connection: InvitationRows(connection).reserved(self._host, username, now))
 
 
 def _written(text: str) -> str:

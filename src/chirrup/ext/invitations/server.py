@@ -170,11 +170,6 @@ class Inviting(Module):
         known = await self.host.store.accounts.info(self.host.name, JID(invitation.maker).local)
         return known is not None and not known.disabled
 
-    @hooks.account_removed()
-    async def withdraw(self, account: Account) -> None:
-        """Nobody becomes a contact of whoever comes to have the address next."""
-        await self._invitations.withdraw(account.jid.text)
-
     def invited(self, stream: dict[type, Any]) -> bool:
         """Whether a stream has shown a token."""
         return Ticket in stream
