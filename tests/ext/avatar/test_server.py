@@ -218,6 +218,43 @@ async def test_vcards_from_before_are_looked_at_once(people: Any, tmp_path: Path
                 assert await people.items(await server.client("tybalt"), node, to=JULIET) == [HASH]
 
 
+async def test_a_picture_that_was_published_elsewhere_is_in_the_vcard(people: Any, tmp_path: Path) -> None:
+    without = {"hosts": {"localhost": {"modules_disabled": ["avatar"]}}}
+    async with serve(without, data=tmp_path) as server:
+        await publish(people, await server.client("juliet"), access_model="open")
+        await publish(people, await server.client("romeo"))
+        await set_card(await server.client("nurse"), card(JPEG, "image/jpeg"))
+        await publish(people, await server.client("nurse"), access_model="open")
+    for _ in range(2):
+        async with serve(data=tmp_path) as server:
+            juliet, romeo = await server.client("juliet"), await server.client("romeo")
+            nurse = await server.client("nurse")
+            while server.server._tasks:
+                await juliet.settle()
+            assert await photo(juliet) == f"image/png {HASH}"
+            for client, told in (juliet, HASH), (romeo, None):
+                client.send("<presence/>")
+                await client.settle()
+                assert await shown(client, client) == [told]
+            assert await photo(nurse) == f"image/jpeg {hashlib.sha1(JPEG).hexdigest()}"  # she has one in each place
+
+
+async def test_a_picture_that_is_for_contacts_from_now_on_leaves_the_vcard(people: Any, friends: Any) -> None:
+    async with serve() as server:
+        juliet, romeo = await friends(server)
+        await set_card(juliet, card())
+        await publish(people, juliet, access_model="open")
+        assert await photo(juliet) == f"image/png {HASH}"
+        assert await shown(romeo, juliet) == [HASH]
+        for node in DATA, METADATA:
+            form = people.options("http://jabber.org/protocol/pubsub#node_config", "configure", access_model="presence")
+            assert await people.own(juliet, form.replace("<configure>", f"<configure node='{node}'>")) == ""
+        await publish(people, juliet, access_model="presence")
+        answer = await juliet.ask(Element("iq", CLIENT, Element("vCard", "vcard-temp"), type="get"))
+        assert "FN" in str(answer) and "PHOTO" not in str(answer)
+        assert await shown(romeo, juliet) == [""]
+
+
 async def test_what_is_published_already_is_not_replaced_by_a_vcard_from_before(people: Any, tmp_path: Path) -> None:
     without = {"hosts": {"localhost": {"modules_disabled": ["avatar"]}}}
     async with serve(without, data=tmp_path) as server:

@@ -58,22 +58,34 @@ class Avatars(Module):
 
     @hooks.account_loading(after=["pubsub"])
     async def load(self, account: Account) -> None:
-        if account.find(Photo) is None:  # its vCard is from before pictures were looked for
+        if account.find(Photo) is None:  # what it has is from before pictures were looked for, or from elsewhere
             picture = await self._photo_of(account)
             account.put(Photo(picture.hash if picture is not None else ""))
             stored = self._hashes.set(account.jid.text, account.get(Photo).hash)
             stored.add_done_callback(lambda future: future.cancelled() or future.exception())  # it is looked for again
-            if picture is not None and self._pubsub.config(account, METADATA) is None:
-                self.host.server.spawn(self._publish(account, picture))  # it came from a server that didn't
+            published = self._pubsub.config(account, METADATA) is not None
+            if picture is not None and not published:
+                self.host.server.spawn(self._publish(account, picture))
+            elif picture is None and published:
+                self.host.server.spawn(self._take_over(account))
 
-    def _stored(self, connection: Connection, owner: str) -> str | None:
-        """The hash that is kept; "" where there is no vCard, and None where nobody has looked into it."""
+    def _stored(self, connection: Connection, owner: str) -> tuple[str | None, bool]:
+        """The hash that is kept, None where nobody has looked for a picture; and whether there may be a vCard."""
         found = self._hashes.within(connection).get(owner)
-        return "" if found is None and not self._cards.has(connection, owner) else found
+        return found, found is not None or self._cards.has(connection, owner)
 
-    def _loaded(self, account: Account, found: str | None) -> None:
+    def _loaded(self, account: Account, stored: tuple[str | None, bool]) -> None:
+        found, has_card = stored
+        if found is None and not has_card and self._pubsub.config(account, METADATA) is None:
+            found = ""
         if found is not None:
             account.put(Photo(found))
+
+    async def _take_over(self, account: Account) -> None:
+        """Put a picture into the vCard that was published elsewhere."""
+        for stored in (await self._pubsub.items(account, METADATA))[-1:]:
+            if stored.payload:
+                await self._follow(account, parse_element(stored.payload))
 
     async def _photo_of(self, account: Account) -> Picture | None:
         card = await self._cards.read(account.jid)
@@ -89,22 +101,32 @@ class Avatars(Module):
         account = service.account
         if change.payload is None and await self._pubsub.items(account, METADATA):
             return
+        await self._follow(account, Metadata().to_element() if change.payload is None else change.payload)
+
+    async def _follow(self, account: Account, payload: Element) -> None:
+        """Make the picture in the vCard the one that is published now. One that is for some only is in it no longer."""
         try:
-            metadata = Metadata() if change.payload is None else Metadata.parse(change.payload)
+            metadata = Metadata.parse(payload)
         except PayloadError:
             return
+        before = account.get(Photo).hash
         if not metadata.infos:
-            if account.get(Photo).hash:
+            if before:
                 await self._put(account, None)
             return
         info = next((info for info in metadata.infos if info.url is None), None)
         config = self._pubsub.config(account, DATA)
-        if info is None or config is None or config.access_model != "open" or info.id == account.get(Photo).hash:
+        if info is None or config is None:
             return
-        stored = await self._pubsub.item(account, DATA, info.id)
-        picture = None if stored is None else _read(stored.payload, info.type)
-        if picture is not None and picture.hash == info.id.lower():
-            await self._put(account, picture)
+        is_there = info.id.lower() == before
+        if config.access_model != "open":
+            if is_there:
+                await self._put(account, None)
+        elif not is_there:
+            stored = await self._pubsub.item(account, DATA, info.id)
+            picture = None if stored is None else _read(stored.payload, info.type)
+            if picture is not None and picture.hash == info.id.lower():
+                await self._put(account, picture)
 
     async def _put(self, account: Account, picture: Picture | None) -> None:
         card = with_photo(await self._cards.read(account.jid), picture)
