@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element
 from chirrup.ext.bookmarks.payloads import Conference
+from chirrup.ext.pubsub.engine import Change
+from chirrup.ext.pubsub.server import PersonalEventing
 from chirrup.testing import TestClient, serve
 
 NEW, OLD = "urn:xmpp:bookmarks:1", "storage:bookmarks"
@@ -294,3 +297,16 @@ async def test_what_clients_of_some_kind_keep_with_a_bookmark_stays_whoever_chan
         (bookmark,) = (await get(people, juliet)).values()
         assert bookmark.extensions is not None
         assert [str(one) for one in bookmark.extensions.elements] == [own.replace("true", "false"), new_one]
+
+
+async def test_many_changes_at_once_are_collated_together(people: Any) -> None:
+    """Each collation reads all bookmarks: as many at once as an account has clients would hold everybody up."""
+    rooms = [f"room{number}@conference.localhost" for number in range(12)]
+    async with serve() as server:
+        clients = [await server.client(f"juliet/{number}") for number in range(len(rooms))]
+        await add(people, clients[0], PLAY)
+        published: list[Change] = []
+        server.server.hosts["localhost"].module(PersonalEventing).observe(OLD, published.append)
+        await asyncio.gather(*[add(people, client, room) for client, room in zip(clients, rooms, strict=True)])
+        assert len(published) < len(rooms)
+        assert sorted(await in_old_node(people, clients[0])) == sorted([PLAY, *rooms])

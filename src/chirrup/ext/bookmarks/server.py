@@ -23,6 +23,8 @@ from chirrup.server.module import Account, Module, Settings, Xep
 
 _CURRENT: Final = "current"
 """The id of the one item of the old node."""
+_TURN: Final = 100
+"""Bookmarks that are read before others have their turn."""
 
 
 class BookmarksSettings(Settings):
@@ -30,6 +32,15 @@ class BookmarksSettings(Settings):
 
     max_at_once: int = Field(default=500, ge=1)
     """Bookmarks in one element, as clients of XEP-0048 send them; with more it is refused."""
+
+
+class Collating:
+    """How often an account's bookmarks were to be published in the old node, and which of these times are done. Kept
+    with the account."""
+
+    def __init__(self) -> None:
+        self.wanted = self.done = 0
+        self.lock = asyncio.Lock()
 
 
 class Bookmarks(Module):
@@ -118,7 +129,19 @@ class Bookmarks(Module):
             await self._take(change.service.account, change.payload)
 
     async def _collate(self, account: Account) -> None:
-        """Publish all bookmarks in the old node."""
+        """Publish all bookmarks in the old node. Those who want that while it is done wait for the next time, which is
+        for all of them."""
+        collating = account.find(Collating)
+        if collating is None:
+            account.put(collating := Collating())
+        collating.wanted = mine = collating.wanted + 1
+        async with collating.lock:
+            if collating.done < mine:
+                wanted = collating.wanted
+                await self._publish_all(account)
+                collating.done = wanted
+
+    async def _publish_all(self, account: Account) -> None:
         storage = await self._together(account)
         try:
             await self._make_private(account, OLD)
@@ -137,7 +160,9 @@ class Bookmarks(Module):
     async def _items(self, account: Account) -> dict[str, Conference]:
         """The bookmarks by the address of the room; those that can't be read are left out."""
         found = {}
-        for one in await self._pubsub.items(account, NS):
+        for number, one in enumerate(await self._pubsub.items(account, NS), 1):
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
             try:
                 found[one.item] = Conference.parse(parse_element(one.payload))
             except PayloadError:
