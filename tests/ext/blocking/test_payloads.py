@@ -28,9 +28,8 @@ def test_a_report() -> None:
     assert str(Block((item,)).to_element()) == REPORT
 
 
-def test_a_report_has_a_reason() -> None:
-    with pytest.raises(PayloadError, match="reason"):
-        Report.parse(parse_element("<report xmlns='urn:xmpp:reporting:1'/>"))
+def test_a_report_without_a_reason_says_none() -> None:
+    assert Report.parse(parse_element(f"<report xmlns='{Report.NS}'/>")).reason == ""
 
 
 def test_what_is_blocked_is_an_address() -> None:

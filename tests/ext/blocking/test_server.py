@@ -482,6 +482,19 @@ async def test_reports_reach_those_who_should_know() -> None:
         assert all(stanza.name == "presence" for stanza in await came(romeo))
 
 
+async def test_a_report_without_a_reason_is_none_and_blocks() -> None:
+    """XEP-0377 §6: the address is blocked as if there were no report."""
+    async with serve({"modules": {"blocking": {"report_to": ["friar@localhost"]}}}) as server:
+        friar = await server.client("friar", presence=True)
+        juliet = await server.client("juliet")
+        element = parse_element(
+            f"<block xmlns='{NS}'><item jid='{ROMEO}'><report xmlns='urn:xmpp:reporting:1'/></item></block>"
+        )
+        assert (await ask(juliet, element)).get("type") == "result"
+        assert await blocked(juliet) == [ROMEO]
+        assert not await came(friar)
+
+
 async def test_only_so_many_reports_are_heard_in_a_day() -> None:
     clock = FakeClock(1_700_000_000.0)
     settings = {"modules": {"blocking": {"report_to": ["friar@localhost"], "max_reports": 2}}}

@@ -20,8 +20,9 @@ class Text(Payload):
 class Report(Payload):
     """Why an address is blocked, for those who run the server."""
 
-    reason: str = attribute()
-    """A URN: `SPAM`, `ABUSE`, or one that another specification defines."""
+    reason: str = attribute(default="")
+    """A URN: `SPAM`, `ABUSE`, or one that another specification defines. A report without one is none, but what is
+    blocked along with it is (§6)."""
     texts: tuple[Text, ...] = children(Text)
     report_origin: bool = flag("report-origin")
     """Whether the report may be passed to the server that the messages came from."""

@@ -104,7 +104,7 @@ class Blocking(Module):
         self._push(account, Block(tuple(map(Item, jids))))
         self._part(account, seen)
         for item in items:
-            if item.report is not None:
+            if item.report is not None and item.report.reason:
                 self._report(account, item.jid, item.report)
 
     @iq_set(Unblock, to=[Addressee.OWN])
