@@ -63,6 +63,18 @@ async def test_the_oldest_go_when_there_is_too_much(query: Ask) -> None:
         assert [text[0] for text in (await query(romeo)).texts] == ["6", "7", "8", "9", "a"]
 
 
+async def test_of_accounts_that_are_gone_nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, looked = FakeClock(), list[str]()
+    monkeypatch.setattr(MessageRows, "excess", lambda rows, owner, most: looked.append(owner))
+    async with serve({"modules": {"archive": {"max_megabytes": 0.005}}}, clock=clock) as server:
+        romeo = await server.client("romeo")
+        await server.add_account("juliet")
+        await say(romeo, "x" * 700)
+        await server.server.hosts["localhost"].remove_account("juliet")
+        await tidy(server, clock)
+        assert looked == ["romeo@localhost"]
+
+
 async def test_what_waits_is_delivered_though_it_is_old(query: Ask) -> None:
     clock = FakeClock()
     async with serve({"modules": {"archive": {"days": 1}}}, clock=clock) as server:

@@ -56,6 +56,10 @@ class Retention:
             # By how much it has grown before the server started nobody knows: by anything below a step.
             self._grown[owner] = octets + (random() * self._octets / _STEP if grown is None else grown)
 
+    def forget(self, owner: str) -> None:
+        """The account is gone."""
+        self._grown.pop(owner, None)
+
     def _look(self) -> None:
         self._timer = self._host.clock.call_later(INTERVAL, self._look)
         if self._task is None:
@@ -69,7 +73,8 @@ class Retention:
         try:
             for owner, grown in [item for item in self._grown.items() if item[1] * _STEP >= self._octets]:
                 await self._shorten(owner)
-                self._grown[owner] -= grown
+                if owner in self._grown:  # else the account was removed meanwhile
+                    self._grown[owner] -= grown
             now = self._host.clock.time()
             if self._seconds and now - self._aged >= AGE_INTERVAL:
                 await self._forget_older_than(now - self._seconds)

@@ -108,6 +108,10 @@ class Archive(Module):
         text = await self._preferences.get(account.jid.text)
         account.put(self._unasked if text is None else Wishes.from_text(text))
 
+    @hooks.account_removed()
+    def removed(self, account: Account) -> None:
+        self._retention.forget(account.jid.text)
+
     # -- what is archived
 
     @hooks.message_out(after=["blocking", "stanza_ids"])
