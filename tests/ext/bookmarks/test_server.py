@@ -310,3 +310,19 @@ async def test_many_changes_at_once_are_collated_together(people: Any) -> None:
         await asyncio.gather(*[add(people, client, room) for client, room in zip(clients, rooms, strict=True)])
         assert len(published) < len(rooms)
         assert sorted(await in_old_node(people, clients[0])) == sorted([PLAY, *rooms])
+
+
+async def test_an_old_node_that_stores_nothing(people: Any, tmp_path: Path) -> None:
+    """As it comes from Prosody."""
+    without = {"hosts": {"localhost": {"modules_disabled": ["bookmarks"]}}}
+    async with serve(without, data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        await publish_old(people, juliet, "", persist_items="false", access_model="whitelist")
+        await add(people, juliet, PLAY)
+    async with serve(data=tmp_path) as server:
+        juliet = await server.client("juliet")
+        while server.server._tasks:
+            await juliet.settle()
+        assert await in_old_node(people, juliet) == [PLAY]
+        await add(people, juliet, ORCHARD)
+        assert await in_old_node(people, juliet) == [PLAY, ORCHARD]

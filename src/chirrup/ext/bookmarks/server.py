@@ -19,6 +19,7 @@ from chirrup.ext.private_storage.server import PrivateStorage
 from chirrup.ext.pubsub.engine import Change
 from chirrup.ext.pubsub.personal import PersonalService
 from chirrup.ext.pubsub.server import PersonalEventing
+from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Settings, Xep
 
 _CURRENT: Final = "current"
@@ -65,6 +66,13 @@ class Bookmarks(Module):
         self._private = self.need(PrivateStorage)
         self._private.hand_over("storage", OLD, self)
 
+    @hooks.account_loading(after=["pubsub"])
+    async def load(self, account: Account) -> None:
+        """Prosody only tells of old bookmarks by its node for them: a client that asked would find none."""
+        config = self._pubsub.config(account, OLD)
+        if config is not None and not config.persist_items:
+            self.host.server.spawn(self._make_old(account))
+
     async def _take_over(self, account: Account) -> None:
         """Take over the bookmarks that an account has in private storage, and before it has any here those in the old
         node, too: so they come from other servers. What is here already stays as it is."""
@@ -79,9 +87,10 @@ class Bookmarks(Module):
             self.host.log.info("bookmarks could not be taken over", owner=account.jid.text, reason=str(error))
 
     async def _make_old(self, account: Account) -> None:
-        """An old client looks into its node, and there is none: show it what new clients have."""
+        """Show old clients, whose node isn't there or stores nothing, what new clients have."""
         await self._take_over(account)
-        if self._pubsub.config(account, OLD) is None and self._pubsub.config(account, NS) is not None:
+        config = self._pubsub.config(account, OLD)
+        if (config is None or not config.persist_items) and self._pubsub.config(account, NS) is not None:
             await self._collate(account)
 
     async def _kept(self, account: Account) -> Storage:
@@ -150,10 +159,11 @@ class Bookmarks(Module):
             self.host.log.info("bookmarks could not be collated", owner=account.jid.text, reason=str(error))
 
     async def _make_private(self, account: Account, node: str) -> None:
-        """Let nobody else read a node, before what a client has kept for itself in another place is copied there."""
+        """Let nobody else read a node, before what a client has kept for itself in another place is copied there; and
+        let it keep that."""
         config = self._pubsub.config(account, node)
-        if config is not None and config.access_model != "whitelist":
-            await self._pubsub.configure(account, node, access_model="whitelist")
+        if config is not None and (config.access_model != "whitelist" or not config.persist_items):
+            await self._pubsub.configure(account, node, access_model="whitelist", persist_items="true")
 
     # -- from one to the other
 
