@@ -18,7 +18,7 @@ class Account(Keeper):
     """One account of a host while it is in memory, which it is whenever one of its sessions lives."""
 
     __slots__ = (
-        "available", "data", "host", "jid", "most_available", "non_negative", "redelivering", "refuses", "sessions",
+        "available", "blocked", "data", "host", "jid", "most_available", "non_negative", "redelivering", "sessions",
     )  # fmt: skip
 
     def __init__(self, host: Host, jid: JID) -> None:
@@ -32,12 +32,16 @@ class Account(Keeper):
         """Those of them whose priority isn't negative."""
         self.most_available: tuple[Session, ...] = ()
         """Those of them that share the highest priority: who receives a message to the bare JID."""
-        self.refuses: Callable[[JID], bool] | None = None
-        """Whether nothing of an address may reach this account, and nothing of the account the address (XEP-0191); None
-        where no address is refused. Set by the module that keeps the list."""
+        self.blocked: Callable[[JID], bool] | None = None
+        """Whether an address is blocked (XEP-0191); None where none is, which `refuses` needn't be called to find. Set
+        by the module that keeps the list."""
         self.redelivering: Remains | None = None
         """What its sessions have left and is being dealt with; messages that come meanwhile stand behind that."""
         self.data: dict[type, object] = {}
+
+    def refuses(self, jid: JID) -> bool:
+        """Whether nothing of an address may reach this account, and nothing of the account the address."""
+        return self.blocked is not None and self.blocked(jid)
 
     def rank(self) -> None:
         """Work out anew who is available; called after a session's availability or priority has changed."""

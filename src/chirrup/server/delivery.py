@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
     """Deliver a message for an account (§8.5.2 and §8.5.3, table 1)."""
     hooks = account.host.hooks
-    if account.refuses is not None and account.refuses(JID.parse(stanza.attrs["from"])):
+    if account.blocked is not None and account.blocked(JID.parse(stanza.attrs["from"])):
         if stanza.attrs.get("type", "normal") in ("chat", "normal"):  # a room would take an error for a farewell
             bounce(stanza, origin, StanzaError("service-unavailable"))
         return
@@ -70,7 +70,7 @@ def message(account: Account, stanza: Element, to: JID, origin: Origin) -> None:
 
 def presence(account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
     """Deliver presence for an account (§8.5.2.1.2, §8.5.3)."""
-    if account.refuses is not None and account.refuses(sender):
+    if account.blocked is not None and account.blocked(sender):
         return
     kind = stanza.attrs.get("type")
     hooks = account.host.hooks
@@ -104,7 +104,7 @@ def presence(account: Account, stanza: Element, to: JID, sender: JID, origin: Or
 def iq(account: Account, stanza: Element, to: JID, sender: JID, origin: Origin) -> None:
     """Deliver an IQ to a full JID (§8.5.3)."""
     session = account.sessions.get(to.resource)
-    if session is None or (account.refuses is not None and account.refuses(sender)):
+    if session is None or account.refuses(sender):
         bounce(stanza, origin, StanzaError("service-unavailable"))
         return
     if stanza.attrs.get("type") in ("get", "set"):

@@ -93,7 +93,7 @@ class IQs:
             account = self._host.accounts.get(to.local)
             if account is None:
                 return self._receive_for(handler, mark, stanza, payload, to, sender, origin, session)
-            if account.refuses is not None and account.refuses(sender):
+            if account.refuses(sender):
                 bounce(stanza, origin, StanzaError("service-unavailable"))
                 return None
         else:
@@ -134,7 +134,7 @@ class IQs:
         session: Session | None,
     ) -> None:  # fmt: skip
         account = await self._host.load(to.local)
-        refused = account is not None and account.refuses is not None and account.refuses(sender)
+        refused = account is not None and account.refuses(sender)
         if refused or (account is None and not mark.even_missing):
             raise StanzaError("service-unavailable")
         waiting = self._call(handler, mark, stanza, payload, to, sender, origin, session, account)

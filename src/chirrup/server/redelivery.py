@@ -198,7 +198,7 @@ def _redeliver(session: Session, stanza: Element, origin: Redelivery) -> None:
         return
     if host.accounts.get(account.jid.local) is not account:
         raise StanzaError("service-unavailable")  # it has been removed
-    if account.refuses is not None and account.refuses(sender):
+    if account.refuses(sender):
         raise StanzaError("service-unavailable")  # by now
     delay = stanza.child("delay", _DELAY)
     if delay is not None:

@@ -42,6 +42,7 @@ class Absent:
 
     __slots__ = ("_session", "since", "timer")
     congested: Final = False
+    peer: Final = ""
 
     def __init__(self, session: Session, timer: Timer, since: float) -> None:
         """`timer` ends the session; `since` is when the connection was lost, on the clock that never goes back."""

@@ -50,6 +50,10 @@ class Wire(Protocol):
     """What a session needs of its connection."""
 
     @property
+    def peer(self) -> str:
+        """The IP address that the client has; "" while it has no connection."""
+
+    @property
     def congested(self) -> bool:
         """Whether the client doesn't read as fast as it is written to; when it has, `Session.clear` is called."""
 

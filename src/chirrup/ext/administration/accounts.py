@@ -133,7 +133,7 @@ class Accounts(Group):
         account = await self._only((asked.accountjid,))
         sessions = account.sessions.values()
         return forms.UserStatistics(
-            ipaddresses=tuple(sorted({getattr(session.wire, "peer", "") for session in sessions} - {""})),
+            ipaddresses=tuple(sorted({session.wire.peer for session in sessions} - {""})),
             rostersize=len(account.get(Roster)),
             onlineresources=tuple(account.sessions),
         )

@@ -1,5 +1,5 @@
 """Block lists at the server: kept, pushed, and put into force. What arrives from blocked addresses is refused where it
-is delivered, by `Account.refuses`; what goes to them is refused here."""
+is delivered, by `Account.blocked`; what goes to them is refused here."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Blocking(Module):
 
     def _take(self, account: Account, blocked: Blocked) -> None:
         account.put(blocked)
-        account.refuses = blocked.matches if blocked else None
+        account.blocked = blocked.matches if blocked else None
 
     def _push(self, account: Account, change: Payload) -> None:
         """Tell the sessions that have asked for the list of a change."""
@@ -144,7 +144,7 @@ class Blocking(Module):
                 self.host.send(Element("presence", CLIENT, type="unavailable", from_=session.jid, to=jid))
         for session in account.sessions.values():
             directed = session.find(Directed) or Directed()
-            for jid in [jid for jid in directed if account.refuses is not None and account.refuses(jid)]:
+            for jid in [jid for jid in directed if account.refuses(jid)]:
                 self.host.send(Element("presence", CLIENT, type="unavailable", from_=session.jid, to=jid))
                 directed.discard(jid)
 
@@ -167,7 +167,7 @@ class Blocking(Module):
 
     @hooks.message_out(before=["archive"])
     def message(self, session: Session, stanza: Element, to: JID) -> None:
-        if session.account.refuses is not None:
+        if session.account.blocked is not None:
             _refuse(session.account, to)
 
     @hooks.presence_directed(before=["presence"])
@@ -216,7 +216,7 @@ class Blocking(Module):
 
 def _refuse(account: Account, to: JID) -> None:
     """Raise what a user is told who sends something to a blocked address (§3.3)."""
-    if account.refuses is not None and account.refuses(to):
+    if account.refuses(to):
         raise StanzaError("not-acceptable", "you have blocked this address", type="cancel", app=f"{{{ERRORS}}}blocked")
 
 

@@ -124,7 +124,7 @@ class Delegations(Module):
         if not to.local:
             return
         account = await self.host.load(to.local)
-        if account is None or (account.refuses is not None and account.refuses(sender)):
+        if account is None or account.refuses(sender):
             raise StanzaError(_UNAVAILABLE)
 
     async def _forward(self, component: JID, stanza: Element) -> Element:

@@ -214,7 +214,7 @@ class Offline(Module):
                 last = message.id
                 if last in kept.fetched:
                     continue
-                if account.refuses is not None and account.refuses(sender_of(message)):  # by now
+                if account.refuses(sender_of(message)):  # by now
                     kept.unsent = max(0, kept.unsent - 1)
                     self._forget(account, [last])
                     continue

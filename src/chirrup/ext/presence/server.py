@@ -119,7 +119,7 @@ class Presence(Module):
             contact = accounts.get(local)
             if contact is None or not contact.available:
                 continue
-            if contact.refuses is not None and contact.refuses(session.jid):
+            if contact.blocked is not None and contact.blocked(session.jid):
                 continue
             if self._others and not self._passes(contact, stanza, jid, session.jid):
                 continue
@@ -151,7 +151,7 @@ class Presence(Module):
             contact = self.host.accounts.get(local)
             if contact is None or not contact.available:
                 continue
-            if contact.refuses is not None and contact.refuses(account.jid):
+            if contact.blocked is not None and contact.blocked(account.jid):
                 continue
             probe = _presence("probe", account.jid, jid)
             if self._others and not self._passes(contact, probe, jid, account.jid):
@@ -160,7 +160,7 @@ class Presence(Module):
                 self.host.send(_presence("unsubscribed", jid, account.jid))
                 continue
             for source in contact.available:
-                if account.refuses is not None and account.refuses(source.jid):
+                if account.blocked is not None and account.blocked(source.jid):
                     continue
                 if self._others and not self._passes(account, _shown(source), account.jid, source.jid):
                     continue
@@ -174,7 +174,7 @@ class Presence(Module):
     def subscription_changed(self, account: Account, contact: JID, was: str, now: str) -> None:
         """Show a new subscriber the account's presence (§3.1.5); to one who is none any more, it goes (§3.2.2), but to
         one who is blocked it has gone before."""
-        if account.refuses is not None and account.refuses(contact):
+        if account.refuses(contact):
             return
         if now in ("from", "both"):
             if was == now or was not in ("from", "both"):
@@ -277,11 +277,11 @@ def _reached(session: Session, entity: JID) -> bool:
 
 def _open_to(account: Account, audience: Audience) -> Audience:
     """Those to whom, and from whom, an account lets presence pass."""
-    refuses = account.refuses
-    if refuses is None:
+    blocked = account.blocked
+    if blocked is None:
         return audience
-    local = tuple(contact for contact in audience.local if not refuses(contact[2]))
-    return Audience(local, tuple(jid for jid in audience.remote if not refuses(jid)))
+    local = tuple(contact for contact in audience.local if not blocked(contact[2]))
+    return Audience(local, tuple(jid for jid in audience.remote if not blocked(jid)))
 
 
 def _shown(session: Session) -> Element:

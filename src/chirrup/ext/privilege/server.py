@@ -244,7 +244,7 @@ class Privileges(Module):
 
     async def _see(self, stanza: Element, to: JID, sender: JID) -> None:
         account = await self.host.load(to.local)
-        if account is not None and not (account.refuses is not None and account.refuses(sender)):
+        if account is not None and not account.refuses(sender):
             self._presences.arrived(account, stanza, sender)
 
 
@@ -285,7 +285,7 @@ def _address(stanza: Element, attribute: str) -> JID:
 
 def _check_blocked(account: Account, to: JID) -> None:
     """What an account has blocked, nobody writes to in its name (XEP-0191 §3.3)."""
-    if account.refuses is not None and account.refuses(to):
+    if account.refuses(to):
         raise StanzaError("not-acceptable", f"{account.jid} has blocked {to}", app=_BLOCKED)
 
 

@@ -55,8 +55,7 @@ class PersonalService(Service):
 
     def _blocks(self, jid: JID) -> bool:
         """Whether the owner has nothing to do with somebody (XEP-0163 §4.3.3)."""
-        refuses = self.account.refuses
-        return refuses is not None and refuses(jid)
+        return self.account.refuses(jid)
 
     def may_enlist(self, jid: JID) -> bool:
         return self.is_owner(jid) or self.shares_presence_with(jid)

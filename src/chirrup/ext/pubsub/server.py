@@ -193,7 +193,7 @@ class PersonalEventing(Module):
 
     async def _wake(self, stanza: Element, to: JID, sender: JID) -> None:
         account = await self.host.load(to.local)
-        if account is None or (account.refuses is not None and account.refuses(sender)):
+        if account is None or account.refuses(sender):
             return
         if account.get(PersonalService).is_mutual(sender.bare):
             for handler in self.host.hooks.presence_arrived:

@@ -121,15 +121,14 @@ class Rosters(Module):
         way, and are sent again (§3.1.2)."""
         account = session.account
         roster = account.get(Roster)
-        refuses = account.refuses or (lambda jid: False)
         for contact in roster.requests:
-            if not refuses(contact.jid):
+            if not account.refuses(contact.jid):
                 session.write(contact.request.encode())
         if len(account.available) > 1:
             return
         for contact in roster.contacts:
             elsewhere = contact.jid.domain != self.host.jid.domain
-            if contact.state.pending_out and elsewhere and not refuses(contact.jid):
+            if contact.state.pending_out and elsewhere and not account.refuses(contact.jid):
                 self.host.send(_presence("subscribe", account.jid, contact.jid, secrets.token_urlsafe(9)))
 
     # -- what clients ask for
