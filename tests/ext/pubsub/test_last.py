@@ -47,6 +47,21 @@ async def test_ones_own_last_items(people: Any) -> None:
         assert await people.told(chamber) == []
 
 
+async def test_who_comes_and_goes_all_the_time_is_sent_last_items_once_in_a_while(people: Any) -> None:
+    """All of one's contacts' nodes for each of these few octets would hold everybody up."""
+    async with serve() as server:
+        juliet = await server.client("juliet/balcony")
+        await people.publish(juliet, "tune", "a")
+        chamber = await server.client("juliet/chamber")
+        await people.become_available(chamber, "tune")
+        assert await people.item_arrives(chamber) == "tune a"
+        chamber.send(f"<presence type='unavailable'/>{people.presence('tune')}" * 50)
+        assert await people.item_arrives(chamber) == "tune a"
+        assert len(await people.told(chamber)) < 10
+        chamber.send(f"<presence type='unavailable'/>{people.presence('tune')}")
+        assert await people.item_arrives(chamber) == "tune a"
+
+
 async def test_only_what_is_new_comes_when_capabilities_change(people: Any) -> None:
     async with serve() as server:
         juliet = await server.client("juliet")

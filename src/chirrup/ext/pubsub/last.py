@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from itertools import islice
@@ -23,17 +24,26 @@ MAX_WANTED: Final = 100
 """Nodes whose last items one client gets."""
 _AT_ONCE: Final = 100
 """Nodes of contacts that one query of the store is about."""
+_TURN_OCTETS: Final = 65_536
+"""Octets of items that are sent before others have their turn."""
 
 _WITH_PRESENCE: Final = "on_sub_and_presence"
 
 
 class Served:
-    """The nodes whose last items a session has got since it became available. Kept with the session."""
+    """The nodes whose last items a session has got since it became available, or is about to. Kept with the session."""
 
-    __slots__ = ("names",)
+    __slots__ = ("due", "names")
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.due: set[str] = set()
+        """Those of them whose turn hasn't come."""
+
+
+class Serving:
+    """Marks a session that is being sent last items. However often it comes and goes, that is one thing after the
+    other."""
 
 
 class LastItems:
@@ -98,7 +108,18 @@ class LastItems:
         fresh = wanted_by(features) - served.names
         if fresh:
             served.names |= fresh
-            self._engine.host.server.spawn(_serve_session(self._engine, session, fresh))
+            served.due |= fresh
+            if Serving not in session.data:
+                session.put(Serving())
+                self._engine.host.server.spawn(self._serve_in_turn(session))
+
+    async def _serve_in_turn(self, session: Session) -> None:
+        try:
+            while (served := session.find(Served)) is not None and served.due:
+                names, served.due = served.due, set()
+                await _serve_session(self._engine, session, names)
+        finally:
+            session.drop(Serving)
 
     def _serve_peer(self, service: PersonalService, client: JID) -> None:
         features, served = self._caps.features_of(client), service.add_peer(client)
@@ -117,8 +138,8 @@ def wanted_by(features: frozenset[str]) -> set[str]:
 
 async def _serve_session(engine: Engine, session: Session, names: set[str], owners: list[JID] | None = None) -> None:
     """Send a session the last items of nodes of these names, of its own account and of its contacts on this host, or
-    of these owners only."""
-    account = session.account
+    of these owners only. That ends where it has come anew: then it gets them all once more."""
+    account, served = session.account, session.find(Served)
     own = account.get(PersonalService)
     with engine.serving(session.jid) as told:
         if owners is None:
@@ -132,6 +153,8 @@ async def _serve_session(engine: Engine, session: Session, names: set[str], owne
                 if service.is_mutual(account.jid):
                     found += [(service, node) for node in _due(service, account.jid, names)]
         for start in range(0, len(found), _AT_ONCE):
+            if session.find(Served) is not served:
+                return
             await _send(engine, session, found[start : start + _AT_ONCE], told)
 
 
@@ -177,7 +200,12 @@ async def _send(
             (service, node, one) for service, node in nodes for one in rows.last(service.jid.text, [node.name])
         ]
     )
+    octets = 0
     for service, node, one in stored:
+        octets += len(one.payload)
+        if octets > _TURN_OCTETS:
+            octets = 0
+            await asyncio.sleep(0)
         if session.presence is None:
             return
         if service.refusal(node, session.jid) is None:
