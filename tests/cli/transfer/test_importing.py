@@ -340,6 +340,29 @@ def test_problems_are_told_and_the_rest_goes_on(chirrup: Run, stored: Any, insid
 def test_hosts_that_are_not_served(chirrup: Run, host: str) -> None:
     ran = chirrup("import", file("<user name='juliet' password='p'/>", host=host))
     assert ran.status == 1 and "accounts.xml:1: " in ran.err and "accounts imported" not in ran.out
+    assert f"        1 times left out: accounts of {host}\n" in ran.out
+
+
+def test_a_waiting_message_that_cannot_be_is_told_where_it_stands(chirrup: Run) -> None:
+    message = "\n<message xmlns='jabber:client' from='{}'/>\n"
+    inside = f"<user name='juliet'><offline-messages>{message.format('a@b')}{message.format('@')}</offline-messages>"
+    ran = chirrup("import", file(f"{inside}\n\n</user>"))
+    assert "accounts.xml:4: juliet@capulet.com: <message xmlns='jabber:client'/>: a message: " in ran.err
+    assert "1 waiting messages imported" in ran.out
+
+
+def test_what_nodes_cannot_have_is_told(chirrup: Run) -> None:
+    ns = "http://jabber.org/protocol/pubsub"
+    owner = (
+        f"<pubsub xmlns='{ns}#owner'><configure node='n'/><affiliations node='n'>"
+        "<affiliation jid='a@b' affiliation='friend'/><affiliation jid='c@d' affiliation='none'/></affiliations>"
+        "<subscriptions node='n'><subscription jid='a@b' subscription='unconfigured'/></subscriptions></pubsub>"
+    )
+    items = f"<pubsub xmlns='{ns}'><items node='n'><item id='i' publisher='@'/></items></pubsub>"
+    ran = chirrup("import", file(f"<user name='juliet'>{owner}{items}</user>"))
+    assert "1 times left out: the affiliation 'friend' with nodes" in ran.out
+    assert "1 times left out: the subscription 'unconfigured' to nodes" in ran.out
+    assert "'@', who published the item 'i' of 'n', is no address; it is taken for the account's own" in ran.err
 
 
 def test_what_has_no_place_is_told_once(chirrup: Run) -> None:

@@ -64,6 +64,7 @@ class Import:
         self._changed = changed
         self._batch = Batch(store, report, changed, trial=options.dry_run)
         self._host: str | None = None
+        self._elsewhere = ""  # the host that is meant where it is none of ours
         self._user: _User | None = None
         self._started = time.time()
 
@@ -99,8 +100,9 @@ class Import:
     def _begin_host(self, event: HostBegins) -> None:
         try:
             self._host = JID(event.jid).text
+            self._elsewhere = self._host
         except AddressError as error:
-            self._host = None
+            self._host, self._elsewhere = None, event.jid
             self._complain(event.place, f"a host: {error}")
             return
         if self._host not in self._parts:
@@ -110,6 +112,7 @@ class Import:
     async def _begin_user(self, event: UserBegins) -> None:
         self._user = None
         if self._host is None:
+            self._report.not_ours(f"accounts of {self._elsewhere}")
             return
         try:
             jid = JID.of(event.name, self._host)

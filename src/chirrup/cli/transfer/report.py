@@ -46,6 +46,10 @@ class Report:
         if not known:
             print(f"chirrup: {place}: {what} can't be kept here, and is left out wherever it is", file=sys.stderr)
 
+    def not_ours(self, what: str) -> None:
+        """Something has no place here, which was told already."""
+        self._left_out[what] = self._left_out.get(what, 0) + 1
+
     def lines(self) -> list[str]:
         """The summary; nothing where nothing was begun."""
         if not (self.completed or self.problems or self._counts):

@@ -59,6 +59,7 @@ class Transfer(Part):
     async def take(self, element: Element, incoming: Incoming) -> None:
         if element.name != "message":
             raise ValueError(f"<{element.name}/> is no message that could wait")
+        message_from(0, element, self.owner, archived=False, waiting=True)  # raises what would be too late to tell then
         if self._spool is None:
             self._spool = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by finish, or when it is forgotten
         written = str(element).encode()
@@ -79,11 +80,8 @@ class Transfer(Part):
         latest = now + timedelta(seconds=LEEWAY)
         for element in elements:
             number = id_for(min(delay_of(element, owner.domain) or now, latest), owner)
-            try:
-                stanza = cleaned(element, owner, waited=True)
-                found.append(message_from(number, stanza, owner, archived=False, waiting=True))
-            except ValueError as error:
-                incoming.complain(str(error))
+            stanza = cleaned(element, owner, waited=True)
+            found.append(message_from(number, stanza, owner, archived=False, waiting=True))
         fresh = incoming.fresh
 
         def put(connection: Connection) -> int:

@@ -104,11 +104,12 @@ class Transfer(Part):
         await self._store("nodes", 1, put, incoming)
 
     async def _affiliate(self, node: str, affiliations: Affiliations, incoming: Incoming) -> None:
-        given = {
-            one.jid.bare.text: one.affiliation
-            for one in affiliations.affiliations
-            if one.affiliation in AFFILIATIONS and one.affiliation != "none" and one.jid.bare != self.owner
-        }
+        given = {}
+        for one in affiliations.affiliations:
+            if one.affiliation not in AFFILIATIONS:
+                incoming.leave_out(f"the affiliation {one.affiliation!r} with nodes")
+            elif one.affiliation != "none" and one.jid.bare != self.owner:
+                given[one.jid.bare.text] = one.affiliation
 
         def put(rows: PubSubRows) -> int:
             known = self._known(rows, node)
@@ -123,6 +124,8 @@ class Transfer(Part):
     async def _subscribe(self, node: str, subscriptions: Subscriptions, incoming: Incoming) -> None:
         # Prosody writes "subscribed" for those whose state it doesn't tell.
         given = {one.jid.text: one.subscription or "subscribed" for one in subscriptions.subscriptions}
+        for state in set(given.values()) - _STATES - {"none"}:
+            incoming.leave_out(f"the subscription {state!r} to nodes")
         given = {jid: state for jid, state in given.items() if state in _STATES}
 
         def put(rows: PubSubRows) -> int:
@@ -138,11 +141,11 @@ class Transfer(Part):
     async def _publish(self, node: str, element: Element, incoming: Incoming) -> None:
         if node not in self._named:
             self._assumed.add(node)
-        found = list(self._published(element, incoming))
+        found = list(self._published(node, element, incoming))
         for start in range(0, len(found) or 1, _PAGE):
             await self._store_items(node, found[start : start + _PAGE], incoming)
 
-    def _published(self, element: Element, incoming: Incoming) -> Iterator[_Published]:
+    def _published(self, node: str, element: Element, incoming: Incoming) -> Iterator[_Published]:
         for child in element.elements("item", NS):
             first = child.first
             payload = "" if first is None else str(first)
@@ -150,7 +153,10 @@ class Transfer(Part):
             try:
                 publisher = JID.parse(child.get("publisher")).text if child.get("publisher") else self.owner.text
             except ValueError:
-                incoming.complain(f"the publisher {child.get('publisher')!r} of the item {name!r}")
+                incoming.complain(
+                    f"{child.get('publisher')!r}, who published the item {name!r} of {node!r}, is no address; it is "
+                    "taken for the account's own"
+                )
                 publisher = self.owner.text
             yield _Published(name, publisher, payload)
 
