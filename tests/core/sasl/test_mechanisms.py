@@ -87,8 +87,6 @@ def test_plain_and_external_want_tls():
     have = {"password", "external"}
     names = choose(ALL, tls=False, channel_bindings=[], have=have)
     assert names == ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1"]
-    names = choose(["PLAIN"], tls=False, channel_bindings=[], have=have, allow_plain_without_tls=True)
-    assert names == ["PLAIN"]
 
 
 def test_a_certificate_comes_before_a_password():

@@ -105,7 +105,6 @@ def choose(
     tls: bool,
     channel_bindings: Collection[str],
     have: Collection[CredentialKind],
-    allow_plain_without_tls: bool = False,
 ) -> list[str]:
     """The offered mechanisms that a client with these credentials may use on this connection, strongest first.
 
@@ -121,7 +120,7 @@ def choose(
         bound = [name for name in scram.NAMES if name.endswith(scram.PLUS) and name in offers]
         unbound = [name for name in scram.NAMES if not name.endswith(scram.PLUS)]
         usable += bound if bound and channel_bindings else unbound
-        if tls or allow_plain_without_tls:
+        if tls:
             usable.append(plain.NAME)
     if "anonymous" in have:
         usable.append(anonymous.NAME)
