@@ -1,4 +1,4 @@
-"""Entries of an owner in the order they came, by name, for modules that keep some. Messages of accounts are elsewhere."""
+"""Entries of an owner in the order they came, by name, for modules that keep some. Accounts' messages are elsewhere."""
 
 from __future__ import annotations
 
