@@ -123,8 +123,10 @@ class Import:
             return
         if jid in self._batch:  # it comes twice
             await self._batch.flush()
-        user = _User(self._store, jid, self._parts[self._host], self._options, self._report, self._batch, self._started)
-        user.place, user.complaint = event.place, self._complain
+        user = _User(
+            self._store, jid, self._parts[self._host], self._options, self._report, self._batch, self._started,
+            place=event.place, complain=self._complain,
+        )  # fmt: skip
         if not await user.begin(event.password, self._changed):
             self._report.skipped += 1
             return
@@ -155,12 +157,16 @@ class _User:
         report: Report,
         batch: Batch,
         started: float,
+        *,
+        place: Place,
+        complain: Callable[[Place, str], None],
     ) -> None:
+        """`place` is where it stands; `complain` is told what is wrong, and where."""
         self.jid = jid
         self.fresh = False
         self.started = started
-        self.place = Place("")
-        self.complaint: Callable[[Place, str], None] = report.problem
+        self.place = place
+        self._complain = complain
         self._store = store
         self._options = options
         self._report = report
@@ -182,7 +188,7 @@ class _User:
         self._report.left_out(what, self.place)
 
     def complain(self, problem: str) -> None:
-        self.complaint(self.place, f"{self.jid}: {problem}")
+        self._complain(self.place, f"{self.jid}: {problem}")
 
     # -- the account
 
