@@ -131,6 +131,22 @@ def test_nodes_with_many_items(chirrup: Run, put: Any, stored: Any) -> None:
     assert sorted(int(one.item) for one in items) == list(range(1201))
 
 
+@pytest.mark.parametrize("access", ["open", "presence"])
+def test_vcards_that_are_published_only(chirrup: Run, put: Any, stored: Any, access: str) -> None:
+    """As by its mod_vcard_legacy, which is on from the start. A vCard of XEP-0054 can be read by everybody."""
+    put("accounts/juliet.dat", 'return { ["password"] = "x" };')
+    config = f'["config"] = {{ ["_defaults_only"] = true; ["access_model"] = "{access}" }}'
+    put("pep/juliet.dat", f'return {{ ["urn:xmpp:vcard4"] = {{ {config} }} }};')
+    text = '{ ["name"] = "fn"; ["attr"] = {}; { ["name"] = "text"; ["attr"] = {}; "Juliet" } }'
+    attributes = '["attr"] = { ["xmlns"] = "urn:ietf:params:xml:ns:vcard-4.0" }'
+    put("pep_urn%3axmpp%3avcard4/juliet.list", f'item({{ ["name"] = "vcard"; {attributes}; ["key"] = "x"; {text} }});')
+    ran = chirrup("import", "prosody")
+    assert ("no problems" in ran.out, ran.err) == (True, "")
+    assert len(stored(lambda store: store.pubsub.newest(JULIET, "urn:xmpp:vcard4", 5))) == 1
+    card = stored(lambda store: store.value("vcard").get(JULIET))
+    assert card == ("<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>" if access == "open" else None)
+
+
 def test_keys_that_nobody_could_use(chirrup: Run, put: Any) -> None:
     keys = '["stored_key"] = "{0}"; ["server_key"] = "{0}"; ["salt"] = "salt"'.format("ab" * 20)
     put("accounts/juliet.dat", f'return {{ {keys}; ["iteration_count"] = 999999999 }};')

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,12 @@ from urllib.parse import unquote
 
 from chirrup.cli.transfer.events import Child, Event, HostBegins, Place, Problem, Unreadable, UserBegins, UserEnds
 from chirrup.cli.transfer.lua import NO_XML, Table, Value, read_items, read_table
+from chirrup.core.errors import PayloadError
 from chirrup.core.values import format_datetime
 from chirrup.core.xml import CLIENT, XML_LANG, Element
+from chirrup.ext.vcard4 import NODE as VCARD4
+from chirrup.ext.vcard4.conversion import to_vcard_temp
+from chirrup.ext.vcard4.payloads import VCard4
 from chirrup.server.transfer import ACCOUNT, ARCHIVE, NS, SCRAM
 
 _ALGORITHMS: Final = {40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
@@ -202,6 +207,15 @@ class _User:
         for node in table.keyed:
             if isinstance(node, str):
                 yield from self._guarded(self._node_items(place, node))
+        everybody_may = table.table(VCARD4).table("config").get("access_model") == "open"
+        if everybody_may and self._path("vcard", ".dat") is None:
+            yield from self._guarded(self._older_card(place))
+
+    def _older_card(self, place: Place) -> Iterator[Event]:
+        """The vCard that Prosody makes of the published one for clients that know no other (its mod_vcard_legacy)."""
+        for _, item in list(self._items(f"pep_{VCARD4}"))[-1:]:
+            with suppress(PayloadError):
+                yield Child(place, to_vcard_temp(VCard4.parse(_element(item, ""))).to_element())
 
     def _node_items(self, place: Place, node: str) -> Iterator[Event]:
         items = Element("items", _PUBSUB, node=node)
@@ -274,6 +288,8 @@ def _node(node: str, kept: Table) -> Iterator[Element]:
     form = Element("x", _FORMS, type="submit")
     form.c("field", var="FORM_TYPE", type="hidden").c("value", text=f"{_PUBSUB}#node_config")
     for name, value in kept.table("config").keyed.items():
+        if name == "_defaults_only":  # how Prosody knows that nobody else has configured it
+            continue
         field = form.c("field", var=f"pubsub#{_OWN_NAMES.get(str(name), name)}")
         for one in value.listed if isinstance(value, Table) else [value]:
             field.c("value", text=_written(one))
