@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _OTHERS: Final = (Addressee.ACCOUNT,)
 
 
-class Keeper(Protocol):
+class Provider(Protocol):
     """Who keeps the elements of one name instead."""
 
     async def read(self, account: Account) -> Element:
@@ -56,15 +56,15 @@ class PrivateStorage(Module):
     def __init__(self, host: Host, settings: PrivateStorageSettings) -> None:
         super().__init__(host, settings)
         self._map = host.store.map("private")
-        self._keepers: dict[str, Keeper] = {}
+        self._providers: dict[str, Provider] = {}
 
     # -- for other modules
 
-    def hand_over(self, name: str, ns: str, keeper: Keeper) -> Callable[[], None]:
+    def hand_over(self, name: str, ns: str, provider: Provider) -> Callable[[], None]:
         """Have another module keep the elements of that name, in place of this one; what is returned ends that."""
         kept = key(Element(name, ns))
-        self._keepers[kept] = keeper
-        return lambda: self._keepers.__delitem__(kept)
+        self._providers[kept] = provider
+        return lambda: self._providers.__delitem__(kept)
 
     async def read(self, owner: JID, name: str, ns: str) -> Element | None:
         """The element of that name that this module itself keeps."""
@@ -84,9 +84,9 @@ class PrivateStorage(Module):
         elements = request.payload.elements
         if len(elements) != 1:
             raise StanzaError("bad-request", "one element names what is asked for")
-        keeper = self._keepers.get(key(elements[0]))
-        if keeper is not None and request.account is not None:
-            return Private((await keeper.read(request.account),))
+        provider = self._providers.get(key(elements[0]))
+        if provider is not None and request.account is not None:
+            return Private((await provider.read(request.account),))
         found = await self._map.get(request.to.text, key(elements[0]))
         return Private((elements[0] if found is None else parse_element(found),))
 
@@ -99,8 +99,8 @@ class PrivateStorage(Module):
             raise StanzaError("not-acceptable", "what is kept are elements of one namespace, each with its own name")
         self._check_size(new.values())
         for element in elements:
-            if (keeper := self._keepers.get(key(element))) is not None and request.account is not None:
-                await keeper.write(request.account, element)
+            if (provider := self._providers.get(key(element))) is not None and request.account is not None:
+                await provider.write(request.account, element)
                 del new[key(element)]
         empty = [key(element) for element in elements if not element.children and not element.attrs]
         empty = [key for key in empty if key in new]
