@@ -140,9 +140,7 @@ class Bookmarks(Module):
     async def _collate(self, account: Account) -> None:
         """Publish all bookmarks in the old node. Those who want that while it is done wait for the next time, which is
         for all of them."""
-        collating = account.find(Collating)
-        if collating is None:
-            account.put(collating := Collating())
+        collating = account.find(Collating) or account.put(Collating())
         collating.wanted = mine = collating.wanted + 1
         async with collating.lock:
             if collating.done < mine:

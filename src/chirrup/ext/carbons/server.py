@@ -198,7 +198,7 @@ def _copy(kind: _Kind, account: Account, stanza: Element, peer: str, sessions: l
     elif is_eligible(stanza, received=kind == "received"):
         if "id" in stanza.attrs:
             if copied is None:
-                account.put(copied := Copied())
+                copied = account.put(Copied())
             copied.add(kind, stanza, peer)
     else:
         return
