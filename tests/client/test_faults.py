@@ -223,6 +223,20 @@ async def test_no_password_at_all(liar: Liar) -> None:
         await liar.client(ask, jid="alice@localhost", reconnect=True).connect(retry=True)
 
 
+async def test_a_wrong_password_in_a_servers_own_words(liar: Liar) -> None:
+    async def refuse(peer: Peer) -> None:
+        await peer.header()
+        peer.features(f"<mechanisms xmlns='{SASL}'><mechanism>SCRAM-SHA-256</mechanism></mechanisms>")
+        await peer.read()
+        peer.send(f"<failure xmlns='{SASL}'><not-authorized/><text>The response doesn't match.</text></failure>")
+        await peer.end()
+
+    client = liar.client(refuse, jid="alice@localhost", password="x", reconnect=True)
+    told = r"alice@localhost: not-authorized: the address or the password is wrong \(The response doesn't match\.\)"
+    with pytest.raises(AuthenticationError, match=told):
+        await client.connect(retry=True)
+
+
 async def test_no_password_goes_out_without_tls(liar: Liar) -> None:
     async def greedy(peer: Peer) -> None:
         await peer.header()

@@ -123,7 +123,8 @@ class Component(Entity):
                     link.write(handshake.take())
         except StreamError as error:
             if error.condition == "not-authorized":
-                raise AuthenticationError("not-authorized", error.text, account=self.jid.text) from None
+                text = f"the secret is wrong{f' ({error.text})' if error.text else ''}"
+                raise AuthenticationError("not-authorized", text, account=self.jid.text) from None
             raise
         if handshake.parser.ended:
             raise Disconnected(f"{link.where} closed the stream")

@@ -284,8 +284,8 @@ class Negotiation:
             return SASLError(condition, text)
         if "channel binding" in text.lower():
             text += "; with the option channel_binding=False the client does without it"
-        if condition == "not-authorized" and not text:
-            text = "the address or the password is wrong"
+        elif condition == "not-authorized" and "password" not in text.lower():
+            text = f"the address or the password is wrong{f' ({text})' if text else ''}"
         return AuthenticationError(condition, text, account=self._account)
 
     def _bind_again(self, error: StanzaError) -> list[Event]:
