@@ -410,6 +410,9 @@ async def test_what_was_for_all_is_given_to_nobody_twice(managers, settings, ack
         await end(they, session)
         everybody = (laptop, plain, watch, tablet)
         await asyncio.gather(*(client.settle() for client in everybody))
+        clock.advance(1)
+        await end(they, await they.cut(laptop))
+        await asyncio.gather(*(client.settle() for client in everybody[1:]))
         assert [ids(client) for client in everybody] == [["1"], ["1"], ["1"], ["1"]]
 
 
@@ -509,6 +512,27 @@ async def test_a_copy_that_may_not_have_come_turns_into_the_message(managers, se
         while (element := await tablet.receive()).name != "message":
             pass
         assert element.get("id") == "1"
+
+
+async def test_a_copy_that_turned_into_the_message_is_given_to_nobody_twice(managers):
+    clock = FakeClock()
+    async with managers(NO_ARCHIVE, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        laptop, _ = await they.client("alice/laptop")
+        await they.copies(laptop)
+        bob = await they.server.client("bob/desk")
+        session = await they.cut(phone)
+        clock.advance(1)
+        bob.send(message(phone.jid, "1"))
+        await bob.settle()
+        clock.advance(1)
+        tablet = await they.server.client("alice/tablet", presence=True)
+        clock.advance(1)
+        await end(they, session)
+        clock.advance(1)
+        await end(they, await they.cut(laptop))
+        await tablet.settle()
+        assert ids(tablet) == ["1"]
 
 
 async def test_a_copy_counts_for_a_client_that_nobody_looks_at(managers):

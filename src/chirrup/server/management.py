@@ -29,8 +29,8 @@ class Managed(Ledger):
     """The stream management of one session."""
 
     __slots__ = (
-        "_asked", "_attend_at", "_most_octets", "_pacer", "_places", "_time", "_waiting", "id", "out", "seconds",
-        "session",
+        "_again", "_asked", "_attend_at", "_most_octets", "_pacer", "_places", "_time", "_waiting", "id", "out",
+        "seconds", "session",
     )  # fmt: skip
 
     def __init__(self, session: Session, pacer: Pacer) -> None:
@@ -49,6 +49,7 @@ class Managed(Ledger):
         self._asked = False
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._places: _Places | None = None
+        self._again: dict[int, float] = {}  # by number, when others were given anew what isn't acknowledged
 
     # -- towards the client
 
@@ -86,6 +87,8 @@ class Managed(Ledger):
         """The client says how many stanzas it has. StreamError where it can't have as many."""
         count = self.acknowledge(h)
         self._places = None
+        if self._again:
+            self._again = {number: time for number, time in self._again.items() if number > self.acknowledged}
         self._asked = False
         self._pacer.forget(self)
         if count:
@@ -114,13 +117,16 @@ class Managed(Ledger):
             callback()
 
     def replace(self, old: bytes, new: bytes) -> None:
-        """If the client hasn't acknowledged a stanza, have another in its place, should it have to be sent again."""
+        """If the client hasn't acknowledged a stanza, have another in its place, should it have to be sent again, which
+        others are given now."""
         places = self._places
         if places is None:
             places = self._places = _Places(self.acknowledged)
         number = places.take(old, self)
         if number:
             self.queue[number - self.acknowledged - 1] = new
+            self._again[number] = self._time()
+            places.put(new, number)
             self.octets += len(new) - len(old)
 
     def silent(self) -> None:
@@ -153,13 +159,15 @@ class Managed(Ledger):
         self._attend_at = 1
         self.ask()
 
-    def stop(self) -> list[tuple[bytes, float]]:
-        """The session is over: what it leaves, with when it was first sent, by the clock that never goes back."""
+    def stop(self) -> list[tuple[bytes, float, float]]:
+        """The session is over: what it leaves, with when it was first sent, and when it or others were given it last,
+        by the clock that never goes back."""
         self._pacer.forget(self)
         self._waiting.clear()
         self._places = None
         self.out = nowhere
-        return self.clear()
+        left, again = enumerate(self.clear(), self.acknowledged + 1), self._again
+        return [(stanza, sent, again.get(number, sent)) for number, (stanza, sent) in left]
 
 
 class _Places:
@@ -171,6 +179,10 @@ class _Places:
     def __init__(self, acknowledged: int) -> None:
         self._known: dict[bytes, list[int]] = {}
         self._seen = acknowledged
+
+    def put(self, stanza: bytes, number: int) -> None:
+        """One was replaced by that."""
+        self._known.setdefault(stanza, []).append(number)
 
     def take(self, stanza: bytes, ledger: Ledger) -> int:
         """The number of the first that reads so, which isn't found again; 0 if there is none."""

@@ -321,13 +321,13 @@ class Outgoing:
             return False
         return not self._unsettled or (self.management is not None and self.host.store.holding)
 
-    def stop_writing(self) -> list[tuple[bytes, float]]:
+    def stop_writing(self) -> list[tuple[bytes, float, float]]:
         """The stream has ended: what is written from now on stands with what the client hasn't acknowledged or, where
         it acknowledges nothing, in the list that is returned, with the time."""
-        left: list[tuple[bytes, float]] = []
+        left: list[tuple[bytes, float, float]] = []
         if self.management is not None:
             self.management.out = nowhere
         else:
             now = self.host.clock.monotonic()
-            self._lead(lambda written: left.append((written, now)))
+            self._lead(lambda written: left.append((written, now, now)))
         return left

@@ -8,7 +8,8 @@ archive queries.
 Nobody gets a message again who has it. That isn't written down for each message, it follows from what each session has
 been all the time since: one of those that get what is for the account (`Session.most_available_since`), or one that
 gets copies, which the module knows that makes them. A copy that hasn't been acknowledged gives its place to the message
-itself, which goes on from there if that session ends, too.
+itself, which goes on from there if that session ends, too. Where others haven't acknowledged what goes on, it is noted
+with them when it did: those who get it then have it, too, when theirs goes on.
 
 Much of it is dealt with in turns, between which others have theirs. What comes for the account meanwhile waits: nothing
 overtakes what came before it.
@@ -55,7 +56,7 @@ class Redelivery:
 
     patient = True
 
-    def __init__(self, session: Session, written: bytes, sent: float) -> None:
+    def __init__(self, session: Session, written: bytes, sent: float, again: float) -> None:
         self.session = session
         """The session that was given it."""
         self.written = written
@@ -63,6 +64,8 @@ class Redelivery:
         self.sent = self.came = sent
         """When it was given, and when it had come, which is earlier where it waited or was given to others before; by
         the clock that never goes back."""
+        self.again = again
+        """When others were given it anew, the last time, or else when it was given."""
         self.receivers: set[Session] = set()
         """Other sessions that have it, or will be told of it in this way themselves."""
         self.fate = ""
@@ -89,9 +92,9 @@ class Redelivery:
         stored.add_done_callback(settled)
 
 
-def redeliver(session: Session, left: Iterable[tuple[bytes, float]]) -> None:
-    """Deal with what a session that is over leaves, given with when it was sent, by the clock that
-    never goes back: who has set the other one mustn't change who has what."""
+def redeliver(session: Session, left: Iterable[tuple[bytes, float, float]]) -> None:
+    """Deal with what a session that is over leaves, given with when it was sent and when others were given it last, by
+    the clock that never goes back: who has set the other one mustn't change who has what."""
     account = session.account
     underway = account.redelivering
     if underway is not None and not underway.over.done():
@@ -109,15 +112,15 @@ class Remains:
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when nothing is left."""
         self._account = account
-        self._left: deque[tuple[float, Session, bytes]] = deque()
+        self._left: deque[tuple[float, float, Session, bytes]] = deque()
         self._fates: dict[Session, dict[str, int]] = {}
         self._rereader = Rereader()
 
-    def add(self, session: Session, left: Iterable[tuple[bytes, float]]) -> None:
+    def add(self, session: Session, left: Iterable[tuple[bytes, float, float]]) -> None:
         """Another session is over. What it leaves may have been sent before what is left of others: copies that have
         turned into messages."""
         self._fates.setdefault(session, {})
-        more = [(stamp, session, written) for written, stamp in left]
+        more = [(stamp, again, session, written) for written, stamp, again in left]
         self._left = deque(sorted([*self._left, *more], key=itemgetter(0)))
 
     def begin(self) -> None:
@@ -144,8 +147,8 @@ class Remains:
     def _take_turn(self) -> None:
         octets = 0
         for _ in range(min(_TURN, len(self._left))):
-            stamp, session, written = self._left.popleft()
-            self._redeliver(session, written, stamp)
+            stamp, again, session, written = self._left.popleft()
+            self._redeliver(session, written, stamp, again)
             octets += len(written)
             if octets > _TURN_OCTETS:
                 break
@@ -165,13 +168,13 @@ class Remains:
         if self._account.redelivering is self:
             self._account.redelivering = None
 
-    def _redeliver(self, session: Session, written: bytes, stamp: float) -> None:
+    def _redeliver(self, session: Session, written: bytes, stamp: float, again: float) -> None:
         stanzas = self._rereader.read(written)
         if not stanzas:
             session.log.error("what was written to a session is no stanza")
         fates = self._fates[session]
         for stanza in stanzas:
-            origin = Redelivery(session, written, stamp)
+            origin = Redelivery(session, written, stamp, again)
             try:
                 _redeliver(session, stanza, origin)
             except StanzaError as error:
@@ -238,11 +241,17 @@ def _deliver(account: Account, stanza: Element, origin: Redelivery) -> None:
 
 def _find_receivers(account: Account, stanza: Element, origin: Redelivery) -> None:
     """Find those that have a message already, of all that get what is for the account."""
-    if not _was_for(origin.session, stanza):
-        # Then all those got it. Who hasn't acknowledged it yet is responsible for it, as this session was until now.
-        origin.receivers.update(other for other in account.most_available if other.most_available_since < origin.sent)
     for note in account.host.hooks.message_redelivered:
         note(account, stanza, origin)
+    if origin.again == origin.sent and _was_for(origin.session, stanza):
+        return
+    # Then all those got it. Who hasn't acknowledged it yet is responsible for it, as this session was until now.
+    have = [other for other in account.most_available if other.most_available_since < origin.again]
+    written = stanza.to_bytes()
+    for other in have:
+        if other.management is not None:
+            other.management.replace(origin.written, written)
+    origin.receivers.update(have)
 
 
 def _epoch(host: Host) -> float:

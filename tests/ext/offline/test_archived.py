@@ -240,6 +240,46 @@ async def test_what_was_not_acknowledged_is_handed_over_once_to_the_next_client(
         assert found == [("one", 1), ("two", 1), ("live", 1)]
 
 
+@pytest.mark.parametrize("inside", ["", "<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z'/>"])
+async def test_without_the_archive_one_client_after_the_other_may_vanish_with_it(inside: str) -> None:
+    """It is written down once, however often it goes on: what a session left, and what came with a delay of its own."""
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
+        romeo = await romeo_writes(server)
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/><presence/>")
+        await juliet.settle()
+        romeo.send(f"<message to='juliet@localhost' type='chat'><body>one</body>{inside}</message>")
+        await romeo.settle()
+        await juliet.close()
+        await until(server, 1)
+        for _ in range(3):
+            juliet = await server.client("juliet@localhost/chamber")
+            juliet.send(f"<enable xmlns='{SM}'/><presence/>")
+            while (await juliet.receive()).name != "r":
+                pass
+            await juliet.close()
+            await romeo.settle()
+            await server.server.store.settled()
+            assert await kept(server) == 1
+
+
+async def test_without_the_archive_much_that_was_not_acknowledged_is_handed_over_once() -> None:
+    """More than is dealt with at once when a session ends, while another is already being handed it over."""
+    words = [str(number) for number in range(150)]
+    async with serve({"hosts": {"localhost": {"modules_disabled": ["archive"]}}}) as server:
+        await romeo_writes(server, *words)
+        first = await server.client("juliet@localhost/balcony")
+        first.send(f"<enable xmlns='{SM}'/><presence/>")
+        while (await first.receive()).name != "r":
+            pass
+        second = await server.client("juliet@localhost/chamber", presence=True)
+        await first.close()
+        await until_texts(second, *words)
+        await answer(second)
+        await until(server, 0)
+        assert len(texts(second)) == len(words)
+
+
 async def test_another_client_gets_live_messages_while_the_first_is_handed_over_the_old_ones() -> None:
     async with serve(UNHURRIED) as server:
         romeo = await romeo_writes(server, *(f"{number} {PADDING}" for number in range(150)))

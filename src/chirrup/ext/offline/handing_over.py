@@ -46,6 +46,8 @@ class Kept:
     """What the receiver hasn't confirmed yet, or has just now."""
     handed: set[int] = field(default_factory=set)
     """The ids of those that the receiver, or the last one there was, was given and hasn't confirmed."""
+    written: set[bytes] = field(default_factory=set)
+    """Those, as they were given."""
     fetched: set[int] = field(default_factory=set)
     """The ids of those that are fetched from the archive and so aren't handed over by who does that now."""
     pages: dict[Session, list[Given]] = field(default_factory=dict)

@@ -7,15 +7,15 @@ from typing import Final, TypeGuard
 
 from chirrup.core.errors import AddressError
 from chirrup.core.jid import JID
-from chirrup.core.values import parse_datetime, parse_element
+from chirrup.core.values import parse_element
 from chirrup.core.xml import CLIENT, Element, serialise
-from chirrup.ext import chat_states, delay, hints, stanza_ids
+from chirrup.ext import carbons, chat_states, delay, hints, stanza_ids
 from chirrup.ext.delay.payloads import Delay
 from chirrup.ext.hints.payloads import Hint, hints_of
 from chirrup.ext.stanza_ids.rules import stanza_id
-from chirrup.store.message_rows import Message, first_id_of, moment_of
+from chirrup.store.message_rows import Message, moment_of
 
-_SAYS_NOTHING: Final = frozenset({chat_states.NS, hints.NS, delay.NS, stanza_ids.NS})
+_SAYS_NOTHING: Final = frozenset({carbons.NS, chat_states.NS, hints.NS, delay.NS, stanza_ids.NS})
 """Namespaces of what accompanies a message and is none."""
 
 
@@ -85,11 +85,3 @@ def claims_delay_by(child: Element | str, host: JID) -> TypeGuard[Element]:
         return JID(child.get("from")) == host
     except AddressError:
         return False
-
-
-def id_at(text: str) -> int | None:
-    """The id of a message that was stored at the moment of a stamp."""
-    try:
-        return first_id_of(parse_datetime(text))
-    except ValueError:
-        return None

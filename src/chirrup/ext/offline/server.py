@@ -15,7 +15,7 @@ from chirrup.ext import delay
 from chirrup.ext.disco.payloads import Info
 from chirrup.ext.offline import FEATURE
 from chirrup.ext.offline.handing_over import Given, Kept, Unconfirmed, no_query
-from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, id_at, sender_of
+from chirrup.ext.offline.rules import Fate, claims_delay_by, fate, handed_over, sender_of
 from chirrup.ext.stanza_ids.rules import stanza_id_by
 from chirrup.server import hooks
 from chirrup.server.module import Account, Module, Origin, Redelivery, Session, Settings, Xep, bounce
@@ -74,7 +74,7 @@ class Offline(Module):
         """Put a message behind the ones kept while a receiver of it is still being given those, so that it comes after
         them there; its other receivers have it at once."""
         kept = account.get(Kept)
-        if isinstance(origin, Redelivery) and self._id_of(account, stanza) in kept.handed:
+        if isinstance(origin, Redelivery) and origin.written in kept.written:
             return True  # it waits still, and will be handed over again
         busy = kept.receiver
         if busy is None or not kept.unsent or not _reaches(busy, stanza, to) or fate(stanza) is not Fate.KEEP:
@@ -125,16 +125,9 @@ class Offline(Module):
         stored.add_done_callback(settled)
 
     def _id_of(self, account: Account, stanza: Element) -> int | None:
-        """The id of the copy that there is of a message which is delivered again: its archived one, or the one that it
-        was handed over from."""
+        """The id of a message which is delivered again, in the archive."""
         uid = stanza_id_by(stanza, account.jid)
-        if uid:
-            return self._messages.id_of(uid)
-        for child in stanza.children:
-            if claims_delay_by(child, self.host.jid):
-                number = id_at(child.get("stamp"))
-                return number if number in account.get(Kept).handed else None
-        return None
+        return self._messages.id_of(uid) if uid else None
 
     def _own_delay(self, stanza: Element) -> None:
         """Make the delay that this host has given a message one that isn't taken for forged when it is handed over."""
@@ -199,7 +192,10 @@ class Offline(Module):
         account = session.account
         ids = list[int]()  # those which the client hasn't confirmed
         last = size = 0
+        if account.redelivering is not None:  # what was handed over to another before is known by that
+            await asyncio.shield(account.redelivering.over)
         kept.handed.clear()
+        kept.written.clear()
         kept.fetched = kept.in_pages()
         while waiting := kept.unsent:
             await no_query(session)
@@ -222,6 +218,7 @@ class Offline(Module):
                 session.write(written)
                 ids.append(last)
                 kept.handed.add(last)
+                kept.written.add(written)
                 kept.unsent = max(0, kept.unsent - 1)
                 size += len(written)
                 if size >= _BATCH:
@@ -312,6 +309,8 @@ class Offline(Module):
     def _forget(self, account: Account, ids: list[int]) -> None:
         kept = account.get(Kept)
         kept.handed.difference_update(ids)
+        if not kept.handed:
+            kept.written.clear()
         taken = min(kept.count, len(ids))
         kept.count -= taken
 
