@@ -114,6 +114,16 @@ async def test_registrations_from_one_address_are_limited_in_an_hour():
         assert await condition(await newcomer(server), iq(BILL)) == ""
 
 
+async def test_who_tries_on_and_on_is_one_line_in_the_log(caplog):
+    settings = {"modules": {"registration": {"mode": "open", "registrations_per_hour": 1}}}
+    async with serve(settings) as server:
+        client = await newcomer(server)
+        assert await condition(client, iq(Query(username="one", password="Calliope"))) == ""
+        for _ in range(5):
+            assert await condition(client, iq(BILL)) == "not-acceptable"
+        assert caplog.text.count("too many registrations") == 1
+
+
 async def test_names_that_are_taken_cost_no_registration_but_can_not_be_tried_for_ever():
     settings = {"modules": {"registration": {"mode": "open", "registrations_per_hour": 1}}}
     async with serve(settings) as server:

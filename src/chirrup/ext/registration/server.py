@@ -64,6 +64,10 @@ class RegistrationSettings(Settings):
         return url
 
 
+class TooMany:
+    """Marks a stream of which the log has told that it is one too many to register."""
+
+
 class Doorkeeper(Protocol):
     """What knows who was invited. `stream` is what is kept for a stream before its log-in."""
 
@@ -176,7 +180,9 @@ class Registration(Module):
         self._check(password)
         source, now = network(peer), self.host.clock.monotonic()
         if not self._tried.take(source, now) or not self._made.take(source, now):
-            self.host.log.warning("too many registrations", peer=peer)
+            if TooMany not in stream:  # or who tries on writes as much into the log
+                stream[TooMany] = TooMany()
+                self.host.log.warning("too many registrations", peer=peer)
             raise _too_many()
         try:
             await self._create(jid, password, stream)
