@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,6 +13,7 @@ from chirrup.core.errors import StreamError
 from chirrup.core.features import ClientFeature, ClientSide
 from chirrup.core.stream import CLIENT_FEATURES, ClientPolicy, Credentials
 from chirrup.core.xml import Element
+from chirrup.server.resume import attach, detach
 from chirrup.testing import PASSWORD, FakeClock
 from chirrup.testing.client import Refused
 
@@ -532,6 +534,43 @@ async def test_its_resource_is_taken(managers, conflict):
         assert await texts(again, 2) == ["presence", "1"]
         _, failed = await they.back("alice/x", enabled.get("id"), 1)
         assert failed.name == "failed"
+
+
+async def test_many_whose_time_is_over_together_end_in_turns(managers, module):
+    """Others have theirs between them."""
+    clock = FakeClock()
+    names = [f"alice{number}/x" for number in range(5)]
+    async with managers(module(GATE), clock=clock) as they:
+        clients = [await they.client(name, max=100) for name in names]
+        for client, _ in clients:
+            await they.cut(client)
+        heard = gate_of(they.server).heard
+        clock.advance(100)
+        assert heard.count("closed x") == 1
+        await asyncio.sleep(0)
+        assert heard.count("closed x") == 2
+        they.session(names[3]).end()
+        await they.until(lambda: not any(map(they.session, names)))
+        assert heard.count("closed x") == 5
+        _, failed = await they.back(names[4], clients[4][1].get("id"), 0)
+        assert failed.name == "failed"
+
+
+async def test_who_comes_back_before_its_turn_to_end_keeps_its_session(managers):
+    clock = FakeClock()
+    async with managers(clock=clock) as they:
+        for name in ("bob/x", "alice/x"):
+            client, _ = await they.client(name, max=100)
+            session = await they.cut(client)
+        clock.advance(100)
+        assert they.session("bob/x") is None
+        attach(session, Mock(), 1, session.log, secure=True)
+        detach(session)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert they.session("alice/x") is session, "it has another 100 seconds"
+        clock.advance(100)
+        assert they.session("alice/x") is None
 
 
 async def test_those_who_are_away_make_room(managers):

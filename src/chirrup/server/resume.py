@@ -73,6 +73,8 @@ class Resumable:
             str, tuple[Wire, asyncio.Future[None]]
         ] = {}  # who is coming back, and what it waits for first
         self._over: OrderedDict[str, _Over] = OrderedDict()
+        self._due: deque[tuple[Session, Wire]] = deque()
+        self._ends = False  # whether one has ended in this turn of the loop for lack of its client
 
     def add(self, managed: Managed, wanted: int | None) -> Enabled:
         """Let a session be resumed, for the seconds that its client would like at most; what it is told."""
@@ -135,6 +137,24 @@ class Resumable:
                 del self._claims[previd]
             raise
 
+    def expire(self, session: Session) -> None:
+        """Nobody has come back to a session in time. One ends in each turn of the loop: where a whole network has
+        failed they are due together, and everybody else would wait for the last of them."""
+        if self._ends:
+            self._due.append((session, session.wire))
+            return
+        self._ends = True
+        asyncio.get_running_loop().call_soon(self._expire_next)
+        session.expire()
+
+    def _expire_next(self) -> None:
+        self._ends = False
+        while self._due and not self._ends:
+            session, absent = self._due.popleft()
+            managed = session.management
+            if session.wire is absent and managed is not None and managed.id in self._sessions:  # as it was till now
+                self.expire(session)
+
     def attached(self, managed: Managed) -> None:
         """Whoever claimed the session last has it now."""
         self._claims.pop(managed.id, None)
@@ -185,7 +205,8 @@ def detach(session: Session) -> None:
     managed, host = session.management, session.host
     assert managed is not None
     clock = host.clock
-    session.wire = Absent(session, clock.call_later(managed.seconds, session.expire), clock.monotonic())
+    expire = partial(host.resumable.expire, session)
+    session.wire = Absent(session, clock.call_later(managed.seconds, expire), clock.monotonic())
     session.clear()
     managed.pause()
     session.log.info("session detached", seconds=managed.seconds, stanzas=len(managed.queue))
