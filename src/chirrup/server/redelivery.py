@@ -133,10 +133,12 @@ class Remains:
             self._end()
 
     async def _go_on(self) -> None:
-        while self._left:
-            await asyncio.sleep(0)
-            self._take_turn()
-        self._end()
+        try:
+            while self._left:
+                await asyncio.sleep(0)
+                self._take_turn()
+        finally:  # whatever happens, others wait for it
+            self._end()
 
     def finish(self) -> None:
         """Deal with the rest at once."""
