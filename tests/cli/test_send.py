@@ -59,7 +59,9 @@ def test_a_message_is_sent(chirrup: Callable[..., Any], server: Any, options: li
     server[2]()
     assert chirrup("send", "bob@localhost", *options, stdin="from a pipe\nof two lines\n").status == 0
     server[2]()
-    assert server[1] == ["hello", "from a pipe\nof two lines"]
+    assert chirrup("send", "bob@localhost", "-m", "unbound", "--no-channel-binding", *options).status == 0
+    server[2]()
+    assert server[1] == ["hello", "from a pipe\nof two lines", "unbound"]
 
 
 def test_what_cannot_be_sent(chirrup: Callable[..., Any], options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -49,3 +52,18 @@ def test_ctrl_c_is_no_mistake() -> None:
         raise KeyboardInterrupt
 
     run(interrupted())
+
+
+def test_sigterm_leaves_time_to_part() -> None:
+    parted = []
+
+    async def serving() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            parted.append(True)
+
+    run(serving())
+    assert parted

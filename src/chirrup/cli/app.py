@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chirrup import __version__
-from chirrup.cli.options import ConfigOption, DataOption
+from chirrup.cli.options import ChannelBindingOption, ConfigOption, DataOption
 from chirrup.cli.user import user
 from chirrup.cli.which import load_config
 
@@ -183,11 +183,12 @@ def send(
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Its port, with --host.")] = None,
     ca: Annotated[Path | None, typer.Option(help="PEM file with the only certificate authorities to trust.")] = None,
     verify: Annotated[bool, typer.Option(help="Whether to check the server's certificate.")] = True,
+    channel_binding: ChannelBindingOption = True,
 ) -> None:
     """Send a message, or files, and leave. The password is asked for, or taken from CHIRRUP_PASSWORD."""
     from chirrup.cli.send import send as send_it
 
-    send_it(sender, to, body, file or (), host=host, port=port, ca=ca, verify=verify)
+    send_it(sender, to, body, file or (), host=host, port=port, ca=ca, verify=verify, channel_binding=channel_binding)
 
 
 @app.command()
@@ -200,6 +201,7 @@ def console(
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Its port, with --host.")] = None,
     ca: Annotated[Path | None, typer.Option(help="PEM file with the only certificate authorities to trust.")] = None,
     verify: Annotated[bool, typer.Option(help="Whether to check the server's certificate.")] = True,
+    channel_binding: ChannelBindingOption = True,
     data: Annotated[Path | None, typer.Option("--data", "-d", help="Folder for the history of what was typed.")] = None,
     wait: Annotated[
         float, typer.Option(min=0, help="Seconds for which answers are waited for at the end of standard input.")
@@ -211,7 +213,7 @@ def console(
     from chirrup.cli.console.console import console as run_console
     from chirrup.server.config import default_data
 
-    options = {} if component else {"ca": ca, "verify": verify}
+    options = {} if component else {"ca": ca, "verify": verify, "channel_binding": channel_binding}
     run_console(jid, data or default_data(), component=component, host=host, port=port, wait=wait, **options)
 
 

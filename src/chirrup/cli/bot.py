@@ -53,6 +53,8 @@ class BotSettings(BaseModel):
     """PEM file with the only certificate authorities to trust."""
     pin: tuple[str, ...] = ()
     """SHA-256 fingerprints of the only certificates to accept."""
+    channel_binding: bool = True
+    """Whether the log-in is bound to the TLS connection; not for servers that offer that and can't do it."""
 
 
 def run(target: str | None, config: Path | None) -> None:

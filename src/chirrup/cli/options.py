@@ -23,3 +23,10 @@ ConfigOption = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", readable=False, help="Data folder, in place of the configuration's.")
 ]
+ChannelBindingOption = Annotated[
+    bool,
+    typer.Option(
+        help="Whether to bind the log-in to the TLS connection; not for servers that offer that and can't do it, such "
+        "as ejabberd 23."
+    ),
+]

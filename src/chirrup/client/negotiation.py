@@ -283,7 +283,7 @@ class Negotiation:
         if condition in _TEMPORARY:
             return SASLError(condition, text)
         if "channel binding" in text.lower():
-            text += "; with the option channel_binding=False the client does without it"
+            text += "; the option channel_binding switches that off"
         elif condition == "not-authorized" and "password" not in text.lower():
             text = f"the address or the password is wrong{f' ({text})' if text else ''}"
         return AuthenticationError(condition, text, account=self._account)
