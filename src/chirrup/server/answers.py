@@ -27,8 +27,8 @@ from chirrup.core.stream import (
 )
 from chirrup.server.auth import Known
 from chirrup.server.binding import bind
-from chirrup.server.establish import Establishing
-from chirrup.server.resume import NotResumable, attach
+from chirrup.server.establish import Establishing, come_back
+from chirrup.server.resume import NotResumable
 
 if TYPE_CHECKING:
     from chirrup.server.c2s import ClientConnection
@@ -233,11 +233,8 @@ class Answers:
         stream, connection = self._stream, self._connection
         account = stream.identity.account if stream.identity else None
         try:
-            if account is None:
-                raise NotResumable(StanzaError("item-not-found"))
-            session = await host.resumable.claim(account, previd, h, connection)
+            session, begin = await come_back(host, account, previd, h, connection, secure=self._secure)
         except NotResumable as refused:
-            connection.log.info("session not resumed", condition=refused.error.condition)
             error, handled = refused.error, refused.handled
             return lambda: stream.not_resumed(error, handled)
         except StreamError as error_:
@@ -246,10 +243,7 @@ class Answers:
 
         def go_on() -> list[Event]:
             assert session.management is not None
-            connection.session = session
-            self.begin = partial(
-                attach, session, connection, h, log=connection.log.bind(jid=session.jid.text), secure=self._secure
-            )
+            connection.session, self.begin = session, begin
             return stream.resumed(session.jid, session.management.handled)
 
         return go_on

@@ -116,17 +116,16 @@ class Establishing:
 
     async def _resume(self, element: Element, token: Token | None) -> Established | Element:
         """The former session, or what the client is told where there is none."""
-        host, connection, log = self._host, self._connection, self._log
         try:
             wanted = sm.Resume.parse(element)
-            session = await host.resumable.claim(self._account, wanted.previd, wanted.h, connection)
+            session, go_on = await come_back(
+                self._host, self._account, wanted.previd, wanted.h, self._connection, secure=self._secure
+            )
         except PayloadError as error:
             return sm.failed(StanzaError("bad-request", str(error)))
         except NotResumable as refused:
-            log.info("session not resumed", condition=refused.error.condition)
             return sm.failed(refused.error, refused.handled)
         assert session.management is not None
-        go_on = partial(attach, session, connection, wanted.h, log=log.bind(jid=session.jid.text), secure=self._secure)
         answer = resumed(wanted.previd, session.management.handled)
         return Established(Granted(session.jid, None, (answer,), token), session, go_on)
 
@@ -177,6 +176,21 @@ class Establishing:
                 continue
             if answer is not None:
                 yield answer
+
+
+async def come_back(
+    host: Host, account: JID | None, previd: str, h: int, connection: ClientConnection, *, secure: bool
+) -> tuple[Session, Callable[[], None]]:
+    """The session that a client goes on with, and what gives it the connection once the stream is ready. Raises
+    NotResumable, or the StreamError that ends the stream. A guest, who has no account yet, has no session either."""
+    try:
+        if account is None:
+            raise NotResumable(StanzaError("item-not-found"))
+        session = await host.resumable.claim(account, previd, h, connection)
+    except NotResumable as refused:
+        connection.log.info("session not resumed", condition=refused.error.condition)
+        raise
+    return session, partial(attach, session, connection, h, connection.log.bind(jid=session.jid.text), secure=secure)
 
 
 async def _told(tell: Callable[[Session], Awaitable[Element | None]], session: Session) -> Element | None:
