@@ -302,6 +302,22 @@ async def test_another_client_gets_live_messages_while_the_first_is_handed_over_
         assert found.count("live") == 1
 
 
+async def test_who_is_not_available_any_more_gets_at_once_what_is_for_this_client() -> None:
+    """Nothing more is handed over to it, so there is nothing behind which it would come."""
+    async with serve() as server:
+        romeo = await romeo_writes(server, "one")
+        juliet = await server.client("juliet@localhost/balcony")
+        juliet.send(f"<enable xmlns='{SM}'/><presence/>")
+        await until_texts(juliet, "one")
+        juliet.send("<presence type='unavailable'/>")
+        await juliet.settle()
+        say(romeo, "two")
+        say(romeo, "three", to=str(juliet.jid))
+        await romeo.settle()
+        await juliet.settle()
+        assert texts(juliet) == ["one", "three"]
+
+
 async def test_what_another_client_fetches_is_handed_over_all_the_same() -> None:
     """A message that came when its receiver was there already stands behind those that it is being handed over: for
     this client it is new, whoever else has found it in the archive."""

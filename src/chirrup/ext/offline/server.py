@@ -77,7 +77,9 @@ class Offline(Module):
         if isinstance(origin, Redelivery) and origin.written in kept.written:
             return True  # it waits still, and will be handed over again
         busy = kept.receiver
-        if busy is None or not kept.unsent or not _reaches(busy, stanza, to) or fate(stanza) is not Fate.KEEP:
+        if busy is None or not kept.unsent or busy not in account.non_negative:
+            return False
+        if not _reaches(busy, stanza, to) or fate(stanza) is not Fate.KEEP:
             return False
         if not self._has_room(account):
             bounce(stanza, origin, StanzaError("resource-constraint", "too many messages are waiting"))
