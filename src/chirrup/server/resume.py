@@ -69,9 +69,7 @@ class Resumable:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._sessions: dict[str, Session] = {}
-        self._claims: dict[
-            str, tuple[Wire, asyncio.Future[None]]
-        ] = {}  # who is coming back, and what it waits for first
+        self._claims: dict[str, _Claim] = {}
         self._over: OrderedDict[str, _Over] = OrderedDict()
         self._due: deque[tuple[Session, Wire]] = deque()
         self._ends = False  # whether one has ended in this turn of the loop for lack of its client
@@ -90,11 +88,11 @@ class Resumable:
         """A session is over. How much it handled can be told later; `queue` is what is still going to be."""
         if self._sessions.pop(managed.id, None) is None:
             return
-        wire, waiting = self._claims.pop(managed.id, (None, None))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(None)
-        elif wire is not None:
-            wire.fail(StreamError("reset", "the session ended before it could be resumed"))
+        claim = self._claims.pop(managed.id, None)
+        if claim is not None and claim.settled.done():
+            claim.wire.fail(StreamError("reset", "the session ended before it could be resumed"))
+        elif claim is not None:
+            claim.go_on()
         self._over[managed.id] = _Over(managed.session.account.jid, handled, queue)
         if len(self._over) > _REMEMBERED:
             self._over.popitem(last=False)
@@ -113,27 +111,25 @@ class Resumable:
         session = self._find(account, previd, h)
         managed = session.management
         assert managed is not None
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         earlier = self._claims.pop(previd, None)
         if earlier is not None:
-            earlier[0].fail(_elsewhere())
-            if not earlier[1].done():
-                earlier[1].set_result(None)
-        self._claims[previd] = wire, settled
+            earlier.wire.fail(_elsewhere())
+            earlier.go_on()
+        claim = self._claims[previd] = _Claim(wire)
         if not session.detached:
             session.wire.hand_over()
             detach(session)
-        session.settle(lambda: None if settled.done() else settled.set_result(None))
-        timer = self._host.clock.call_later(_PATIENCE, partial(self._too_slow, session, settled))
-        await settled
+        session.settle(claim.go_on)
+        timer = self._host.clock.call_later(_PATIENCE, partial(self._too_slow, session, claim))
+        await claim.settled
         timer.cancel()
         try:
             session = self._find(account, previd, h)
-            if self._claims.get(previd, (None,))[0] is wire:  # else somebody else is coming back to it by now
+            if self._claims.get(previd) is claim:  # else somebody else is coming back to it by now
                 session.count_anew()
             return session
         except BaseException:
-            if self._claims.get(previd, (None,))[0] is wire:
+            if self._claims.get(previd) is claim:
                 del self._claims[previd]
             raise
 
@@ -159,8 +155,8 @@ class Resumable:
         """Whoever claimed the session last has it now."""
         self._claims.pop(managed.id, None)
 
-    def _too_slow(self, session: Session, settled: asyncio.Future[None]) -> None:
-        if not settled.done():
+    def _too_slow(self, session: Session, claim: _Claim) -> None:
+        if not claim.settled.done():
             session.log.warning("what a client has sent isn't settled: its session can't be resumed")
             session.end()
 
@@ -189,6 +185,21 @@ class Resumable:
         if over.queue:
             over.queue.clear()
         return over.handled
+
+
+class _Claim:
+    """Somebody who is coming back to a session, and waits until what it sent before is settled."""
+
+    __slots__ = ("settled", "wire")
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def go_on(self) -> None:
+        """Wait no longer."""
+        if not self.settled.done():
+            self.settled.set_result(None)
 
 
 class _Over(NamedTuple):
