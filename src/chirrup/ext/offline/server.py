@@ -62,7 +62,7 @@ class Offline(Module):
         return decided is Fate.DROP
 
     @hooks.message_in()
-    def refuse_forged(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
+    def strip_forged_delay(self, account: Account, stanza: Element, to: JID, origin: Origin) -> None:
         """Take away a delay that claims to be of this host, which has given none (XEP-0203 §5)."""
         for child in stanza.children:
             if child.__class__ is not str and child.ns == delay.NS and not isinstance(origin, Redelivery):  # type: ignore[union-attr]
