@@ -61,6 +61,13 @@ def test_a_bot_of_a_file(chirrup: Callable[..., Any], ran: list[Bot], elsewhere:
     assert configured(elsewhere / "bot.toml").nick == "bot"
 
 
+def test_a_file_in_another_encoding(chirrup: Callable[..., Any], elsewhere: Path) -> None:
+    (elsewhere / "bot.toml").write_text('jid = "müller@example.org"', "latin-1")
+    assert chirrup("bot", "run", "--config", "bot.toml").err == (
+        "chirrup: bot.toml: is not in UTF-8; save it in that encoding\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

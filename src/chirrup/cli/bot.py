@@ -68,7 +68,10 @@ def run(target: str | None, config: Path | None) -> None:
 
 def configured(file: Path) -> Bot:
     """The bot that a file describes. Raises ConfigError."""
-    text = file.read_text("utf-8")
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("is not in UTF-8; save it in that encoding", file=str(file)) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

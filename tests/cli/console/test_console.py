@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,32 @@ async def test_lines_in_and_stanzas_out() -> None:
         assert (status, err) == (0, "")
         assert "id='p1'" in out and "jabber:iq:version" in out
         assert [(await bob.receive()).child_text("body") for _ in range(2)] == ["of several\nlines", "by a command"]
+
+
+@pytest.mark.parametrize(
+    ("output", "told"), [("/dev/full", "chirrup: what is to be written: No space left on device\n"), ("", "")]
+)
+async def test_output_that_goes_nowhere(output: str, told: str) -> None:
+    """It ends the console, and isn't taken for a fault of the connection."""
+    async with serve() as server:
+        await server.add_account("alice")
+        where = ("--host", "127.0.0.1", "--port", str(server.port()), "--no-verify")
+        reading, writing = (0, os.open(output, os.O_WRONLY)) if output else os.pipe()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chirrup.cli", "console", "alice@localhost", *where,
+            stdin=asyncio.subprocess.PIPE, stdout=writing, stderr=asyncio.subprocess.PIPE,
+            env={"CHIRRUP_PASSWORD": PASSWORD, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+        )  # fmt: skip
+        os.close(writing)
+        if reading:
+            os.close(reading)
+        assert process.stderr is not None and process.stdin is not None
+        async with asyncio.timeout(30):
+            with suppress(ConnectionError):
+                process.stdin.write(b"/version localhost\n")
+                await process.stdin.drain()
+            err = await process.stderr.read()
+            assert (await process.wait(), err.decode()) == (1, told)
 
 
 async def test_mistakes_are_not_sent() -> None:

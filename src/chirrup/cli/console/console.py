@@ -47,6 +47,7 @@ class Console:
         self._unanswered: set[str] = set()
         self._answered = asyncio.Event()
         self._screen: Any = None
+        self._output: asyncio.Future[None] | None = None  # fails when standard output does
 
     async def run(self, entity: Entity, data: Path | None, wait: float) -> None:
         """`data` is where to keep the history; without it there is no terminal, and lines are read."""
@@ -54,6 +55,7 @@ class Console:
             from chirrup.cli.console.screen import Screen
 
             self._screen = Screen(data)
+        self._output = asyncio.get_running_loop().create_future()
         async with entity:
             if self._screen is None:
                 await self._pipe(entity, wait)
@@ -69,20 +71,32 @@ class Console:
         elif self._screen is not None:
             self._seen.append((direction, element))
         elif direction == "in":
-            print(element, flush=True)
+            self._print(element)
             if element.name == "iq" and element.get("type") in ("result", "error"):
                 self._unanswered.discard(element.get("id"))
                 self._answered.set()
 
     # -- without a terminal
 
+    def _print(self, element: Element) -> None:
+        """Whoever calls this has a connection to look after, which goes on when nobody reads what is printed."""
+        assert self._output is not None
+        try:
+            print(element, flush=True)
+        except OSError as error:
+            if not self._output.done():
+                self._output.set_exception(error)
+
     async def _pipe(self, entity: Entity, wait: float) -> None:
         """Send the stanzas and commands of standard input, and wait for the answers to what was asked."""
+        assert self._output is not None
         ended = asyncio.ensure_future(entity.wait_closed())
         reading = asyncio.ensure_future(self._send_all(entity, wait))
         try:
-            await asyncio.wait((ended, reading), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done():
+            await asyncio.wait((ended, reading, self._output), return_when=asyncio.FIRST_COMPLETED)
+            if self._output.done():
+                self._output.result()
+            elif reading.done():
                 reading.result()
             else:
                 ended.result()
@@ -90,6 +104,7 @@ class Console:
         finally:
             ended.cancel()
             reading.cancel()
+            self._output.cancel()
 
     async def _send_all(self, entity: Entity, wait: float) -> None:
         text, begun, number = "", 1, 0
