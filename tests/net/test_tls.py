@@ -235,6 +235,26 @@ def test_a_renewal_that_fails_is_told_of_once(tmp_path: Path) -> None:
     assert store.poll(NOW + 801 * DAY) == []
 
 
+def test_a_certificate_that_nobody_renews_is_told_of_now_and_then(issue: Issue, tmp_path: Path) -> None:
+    pair = issue("example.org", start=NOW)
+    store = tls.CertificateStore({"example.org": pair}, folder=tmp_path, now=NOW)
+    told = {hours: store.poll(NOW + hours * 3600) for hours in range(92 * 24)}
+    assert [hours for hours, notices in told.items() if notices] == [day * 24 + 1 for day in (76, 83, 87, 89, 90)]
+    last = next(notice for notices in reversed(told.values()) for notice in notices)
+    assert last.trouble
+    assert last.text.startswith(f"the certificate {pair.certificate} expired on ")
+    rewrite(pair, issue("example.org", file="new", start=NOW + 91 * DAY))
+    assert [notice.trouble for notice in store.poll(NOW + 92 * DAY)] == [False]
+    assert store.poll(NOW + 93 * DAY) == []
+
+
+def test_a_certificate_that_ends_soon_is_told_of_once_at_the_start(issue: Issue, tmp_path: Path) -> None:
+    pair = issue("example.org", start=NOW)
+    store = tls.CertificateStore({"example.org": pair}, folder=tmp_path, now=NOW + 80 * DAY)
+    assert any("expires on" in line for line in store.remarks(NOW + 80 * DAY))
+    assert store.poll(NOW + 80 * DAY) == []
+
+
 def test_hosts_may_share_a_pair(issue: Issue, tmp_path: Path, anyone: ssl.SSLContext) -> None:
     pair = issue("example.org", "*.example.org", start=NOW)
     store = tls.CertificateStore({"example.org": pair, "chat.example.org": pair}, folder=tmp_path, now=NOW)

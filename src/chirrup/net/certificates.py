@@ -86,13 +86,14 @@ class Certificate:
             for host in hosts
             if not self.covers(host)
         ]
-        if now >= self.not_after:
-            lines.append(f"expired on {_day(self.not_after)}")
-        elif now < self.not_before:
+        if now < self.not_before:
             lines.append(f"is valid only from {_day(self.not_before)}")
-        elif not self.self_made and self.days_left(now) < RENEW_DAYS:
-            lines.append(f"expires on {_day(self.not_after)}")
+        elif now >= self.not_after or (not self.self_made and self.days_left(now) < RENEW_DAYS):
+            lines.append(self.end(now))
         return lines
+
+    def end(self, now: float) -> str:
+        return f"{'expired' if now >= self.not_after else 'expires'} on {_day(self.not_after)}"
 
 
 def ascii_name(host: str) -> str:

@@ -31,6 +31,9 @@ _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _EXPORTER_LABEL: Final = b"EXPORTER-Channel-Binding"
 _EXPORTER_LENGTH: Final = 32
 
+_REMINDERS: Final = (0, 1, 3, 7, 14)
+"""So many days before a certificate ends, which nobody has renewed, it is told of."""
+
 _FileState = tuple[int, int, int] | None
 """Modification time in ns, inode and size; None for a file that isn't there."""
 
@@ -59,6 +62,26 @@ class _Served:
     seen: tuple[_FileState, _FileState]
     digest: bytes
     context: ServerContext
+    reminded: int | None = None
+    """Which of `_REMINDERS` is behind it."""
+
+
+def _reminder(served: _Served, now: float) -> int | None:
+    """The last of the reminders that are due."""
+    certificate = served.context.certificate
+    if certificate.self_made:
+        return None
+    return next((days for days in _REMINDERS if certificate.days_left(now) < days), None)
+
+
+def _remind(served: _Served, now: float) -> Notice | None:
+    """That it ends, and nobody has renewed it."""
+    due, before = _reminder(served, now), served.reminded
+    served.reminded = due
+    if due is None or due == before:
+        return None
+    certificate = served.context.certificate
+    return Notice(f"the certificate {served.pair.certificate} {certificate.end(now)}", trouble=True)
 
 
 class CertificateStore:
@@ -100,6 +123,7 @@ class CertificateStore:
                 ) from None
             by_pair[pair] = served
             served.hosts.append(host)
+            served.reminded = _reminder(served, now)  # `remarks` tells of the end
             self._by_host[ascii_name(host)] = served
             if given is None:
                 self._made[host] = served
@@ -128,9 +152,10 @@ class CertificateStore:
 
     def poll(self, now: float) -> list[Notice]:
         """Take up what changed on disk, for handshakes from now on. What can't be used leaves the former pair in use,
-        and is told of once. Self-made certificates that end soon are made anew."""
+        and is told of once. Self-made certificates that end soon are made anew; that others do is told now and then."""
         notices = [notice for host in self._made if (notice := self._renew(host, now))]
         notices += [notice for served in self._served if (notice := self._look(served, now))]
+        notices += [notice for served in self._served if (notice := _remind(served, now))]
         if not all(notice.trouble for notice in notices):
             self._front = self._new_front()
         return notices
@@ -161,6 +186,7 @@ class CertificateStore:
         except ConfigError as error:
             return Notice(f"{error.problem}; the former certificate stays in use", trouble=True)
         served.seen, served.digest, served.context = fresh.seen, fresh.digest, fresh.context
+        served.reminded = _reminder(served, now)
         remarks = [f"it {remark}" for remark in fresh.context.certificate.remarks(served.hosts, now)]
         text = f"reloaded the certificate {served.pair.certificate}"
         return Notice("; ".join([text, *remarks, *certificates.warnings(served.pair)]), trouble=False)
