@@ -17,6 +17,7 @@ from chirrup.cli.transfer.lua import NO_XML, Table, Value, read_items, read_tabl
 from chirrup.core.errors import PayloadError
 from chirrup.core.values import format_datetime
 from chirrup.core.xml import CLIENT, XML_LANG, Element
+from chirrup.ext import archive, blocking, delay, forms, forwarding, private_storage, pubsub, roster, vcard
 from chirrup.ext.vcard4 import NODE as VCARD4
 from chirrup.ext.vcard4.conversion import to_vcard_temp
 from chirrup.ext.vcard4.payloads import VCard4
@@ -26,9 +27,6 @@ _ALGORITHMS: Final = {40: "SHA-1", 64: "SHA-256", 128: "SHA-512"}
 """By the length of keys, in hexadecimal digits."""
 _HEXADECIMAL: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _NAME: Final = re.compile(r"[^\W\d][\w.\-·]*")
-_PUBSUB: Final = "http://jabber.org/protocol/pubsub"
-_FORMS: Final = "jabber:x:data"
-_MAM: Final = "urn:xmpp:mam:2"
 _OWN_NAMES: Final = {"include_payload": "deliver_payloads", "notify_items": "deliver_notifications"}
 """Prosody's names of fields of a node's configuration, where they aren't those of XEP-0060."""
 _LAST: Final = 253_402_300_799.0
@@ -134,7 +132,7 @@ class _User:
         if (found := self._table(store)) is None:
             return
         place, table = found
-        query = Element("query", "jabber:iq:roster")
+        query = Element("query", roster.NS)
         for jid, contact in table.keyed.items():
             if isinstance(jid, str) and jid != "pending" and isinstance(contact, Table):
                 query.append(_contact(jid, contact))
@@ -146,7 +144,7 @@ class _User:
 
     def vcard(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
-            yield Child(found[0], _element(found[1], "vcard-temp"))
+            yield Child(found[0], _element(found[1], vcard.NS))
 
     def private(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
@@ -156,7 +154,7 @@ class _User:
 
     def blocklist(self, store: str) -> Iterator[Event]:
         if (found := self._table(store)) is not None:
-            blocked = Element("blocklist", "urn:xmpp:blocking")
+            blocked = Element("blocklist", blocking.NS)
             for jid in found[1].keyed:
                 if isinstance(jid, str):
                     blocked.c("item", jid=jid)
@@ -168,7 +166,7 @@ class _User:
         table = found[1]
         default = table.get(False)
         written = ("always" if default else "never") if isinstance(default, bool) else default
-        preferences = Element("prefs", _MAM, default=written or None)
+        preferences = Element("prefs", archive.NS, default=written or None)
         for name, wanted in (("always", True), ("never", False)):
             addresses = preferences.c(name)
             for jid, archived in table.keyed.items():
@@ -182,10 +180,10 @@ class _User:
                 yield found
                 continue
             place, item, message = found
-            forwarded = Element("forwarded", "urn:xmpp:forward:0")
-            forwarded.c("delay", "urn:xmpp:delay", stamp=_stamp(item))
+            forwarded = Element("forwarded", forwarding.NS)
+            forwarded.c("delay", delay.NS, stamp=_stamp(item))
             forwarded.append(message)
-            yield Child(place, Element("result", _MAM, forwarded, id=item.text("key")), ("archive", ARCHIVE))
+            yield Child(place, Element("result", archive.NS, forwarded, id=item.text("key")), ("archive", ARCHIVE))
 
     def offline(self, store: str) -> Iterator[Event]:
         for found in self._messages(store):
@@ -193,7 +191,7 @@ class _User:
                 yield found
                 continue
             place, item, message = found
-            message.c("delay", "urn:xmpp:delay", from_=self._domain, stamp=_stamp(item))
+            message.c("delay", delay.NS, from_=self._domain, stamp=_stamp(item))
             yield Child(place, message, ("offline-messages", NS))
 
     def pep(self, store: str) -> Iterator[Event]:
@@ -203,7 +201,7 @@ class _User:
         for node, kept in table.keyed.items():
             if isinstance(node, str):
                 for element in _node(node, kept if isinstance(kept, Table) else Table()):
-                    yield Child(place, element, ("pubsub", f"{_PUBSUB}#owner"))
+                    yield Child(place, element, ("pubsub", pubsub.OWNER))
         for node in table.keyed:
             if isinstance(node, str):
                 yield from self._guarded(self._node_items(place, node))
@@ -218,7 +216,7 @@ class _User:
                 yield Child(place, to_vcard_temp(VCard4.parse(_element(item, ""))).to_element())
 
     def _node_items(self, place: Place, node: str) -> Iterator[Event]:
-        items = Element("items", _PUBSUB, node=node)
+        items = Element("items", pubsub.NS, node=node)
         for at, item in self._items(f"pep_{node}"):
             try:
                 payload = [_element(item, "")] if item.text("name") else []
@@ -227,9 +225,9 @@ class _User:
                 continue
             items.c("item", id=item.text("key"), publisher=item.text("with") or None).children += payload
             if len(items.children) == _PAGE:
-                yield Child(place, items, ("pubsub", _PUBSUB))
-                items = Element("items", _PUBSUB, node=node)
-        yield Child(place, items, ("pubsub", _PUBSUB))
+                yield Child(place, items, ("pubsub", pubsub.NS))
+                items = Element("items", pubsub.NS, node=node)
+        yield Child(place, items, ("pubsub", pubsub.NS))
 
 
 _STORES: Final[dict[str, Callable[[_User, str], Iterator[Event]] | None]] = {
@@ -265,7 +263,7 @@ def _credentials(table: Table) -> Iterator[Element]:
 
 
 def _contact(jid: str, contact: Table) -> Element:
-    item = Element("item", "jabber:iq:roster", jid=jid)
+    item = Element("item", roster.NS, jid=jid)
     for name in ("subscription", "ask", "name"):
         item.set(name, contact.text(name) or None)
     for group in contact.table("groups").keyed:
@@ -279,14 +277,14 @@ def _request(place: Place, jid: str, request: Value) -> Iterator[Event]:
 
 
 def _kept_element(place: Place, kept: Table) -> Iterator[Event]:
-    yield Child(place, Element("query", "jabber:iq:private", _element(kept, "")))
+    yield Child(place, Element("query", private_storage.NS, _element(kept, "")))
 
 
 def _node(node: str, kept: Table) -> Iterator[Element]:
     """A node's configuration, affiliations and subscriptions."""
-    owner = f"{_PUBSUB}#owner"
-    form = Element("x", _FORMS, type="submit")
-    form.c("field", var="FORM_TYPE", type="hidden").c("value", text=f"{_PUBSUB}#node_config")
+    owner = pubsub.OWNER
+    form = Element("x", forms.NS, type="submit")
+    form.c("field", var="FORM_TYPE", type="hidden").c("value", text=pubsub.NODE_CONFIG)
     for name, value in kept.table("config").keyed.items():
         if name == "_defaults_only":  # how Prosody knows that nobody else has configured it
             continue
