@@ -200,6 +200,18 @@ async def test_nobody_begins_without_end(executions: Executions) -> None:
         assert (await executions.handle(request(first.sessionid, service="httpd"), who)).status == "executing"
 
 
+async def test_those_who_leave_many_open_take_nobody_elses_place(executions: Executions) -> None:
+    many = [JID(f"stranger{number // 10}@montague.lit/x") for number in range(1_020)]
+    hers = await executions.handle(request(), JULIET)
+    theirs = [await executions.handle(request(), stranger) for stranger in many]
+    his = await executions.handle(request(), ROMEO)
+    for who, first in ((JULIET, hers), (ROMEO, his), (many[-1], theirs[-1])):
+        assert (await executions.handle(request(first.sessionid, service="httpd"), who)).status == "executing"
+    assert await refused(executions, request(theirs[0].sessionid, service="httpd"), many[0]) == (
+        "not-allowed", "session-expired",
+    )  # fmt: skip
+
+
 async def test_what_is_at_work_is_not_forgotten(executions: Executions) -> None:
     go_on = asyncio.Event()
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
@@ -40,7 +41,8 @@ Outcome: TypeAlias = "str | Questions | Form | None"
 
 _MAX_EXECUTIONS: Final = 1_000
 _MAX_PER_REQUESTER: Final = 10
-"""Executions that aren't over: of one account, whose oldest question is forgotten then, and of all."""
+"""Executions that aren't over: of all, and of one account. Beyond, the oldest question of that account is forgotten, or of
+whoever has most of them."""
 
 
 class Failed(ChirrupError):  # noqa: N818 - it says what happened to a command
@@ -191,9 +193,18 @@ class Executions:
                 raise StanzaError("resource-constraint", "too many of your commands are at work; wait for them")
             self._end(forgotten)
         if len(self._running) >= _MAX_EXECUTIONS:
-            raise StanzaError("resource-constraint", "too many commands wait for answers; try again later")
+            self._make_room()
         identifier = secrets.token_urlsafe(12)
         return await self._step(identifier, _start(command, Execution(requester, command.node, [])))
+
+    def _make_room(self) -> None:
+        """Forget the oldest question of whoever has most of them: nobody else's commands are refused for those."""
+        asked = [(one.execution.requester.bare, key) for key, one in self._running.items() if one.asked is not None]
+        if not asked:
+            raise StanzaError("resource-constraint", "too many commands are at work; try again later")
+        counts = Counter(account for account, _ in asked)
+        most = max(counts, key=lambda account: counts[account])
+        self._end(next(key for account, key in asked if account == most))
 
     async def _go_on(self, identifier: str, running: _Running, action: str, form: Form | None) -> payloads.Command:
         if running.asked is None:
