@@ -100,3 +100,12 @@ def test_every_fault_of_a_configuration_is_a_line_and_nothing_starts(chirrup: An
 def test_without_a_server_there_is_nobody_to_ask(chirrup: Any, elsewhere: Path, command: str) -> None:
     ran = chirrup(command, "--data", "data")
     assert (ran.status, ran.err) == (1, f"chirrup: no server runs with this data folder: {elsewhere / 'data'}\n")
+
+
+def test_ctrl_c_while_the_server_starts(chirrup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(config: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chirrup.cli.serve.run", interrupted)
+    ran = chirrup("serve")
+    assert (ran.status, ran.err) == (130, "")

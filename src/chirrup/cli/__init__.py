@@ -29,6 +29,8 @@ def main() -> None:
             sys.stdout.flush()
     except ChirrupError as error:
         complaint = str(error)
+    except KeyboardInterrupt:  # as Typer does, which the server isn't started by
+        sys.exit(130)
     except BrokenPipeError:
         complaint = ""  # whoever reads has read enough
         _drop_output()
