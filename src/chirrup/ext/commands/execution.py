@@ -41,8 +41,8 @@ Outcome: TypeAlias = "str | Questions | Form | None"
 
 _MAX_EXECUTIONS: Final = 1_000
 _MAX_PER_REQUESTER: Final = 10
-"""Executions that aren't over: of all, and of one account. Beyond, the oldest question of that account is forgotten, or of
-whoever has most of them."""
+"""Executions that aren't over: of all, and of one account. Beyond, the oldest question of that account is forgotten, or
+of whoever has most of them."""
 
 
 class Failed(ChirrupError):  # noqa: N818 - it says what happened to a command
