@@ -319,10 +319,14 @@ async def test_an_old_node_that_stores_nothing(people: Any, tmp_path: Path) -> N
         juliet = await server.client("juliet")
         await publish_old(people, juliet, "", persist_items="false", access_model="whitelist")
         await add(people, juliet, PLAY)
+        await publish_old(people, await server.client("nurse"), "", persist_items="false", access_model="whitelist")
     async with serve(data=tmp_path) as server:
-        juliet = await server.client("juliet")
+        juliet, nurse = await server.client("juliet"), await server.client("nurse")
         while server.server._tasks:
             await juliet.settle()
         assert await in_old_node(people, juliet) == [PLAY]
         await add(people, juliet, ORCHARD)
         assert await in_old_node(people, juliet) == [PLAY, ORCHARD]
+        assert await people.items(nurse, OLD) == []  # she had none, and keeps what she has from now on
+        await publish_old(people, nurse, old(PLAY), persist_items="true", access_model="whitelist")
+        assert (await get(people, nurse)).keys() == {PLAY}

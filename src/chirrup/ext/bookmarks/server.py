@@ -90,8 +90,12 @@ class Bookmarks(Module):
         """Show old clients, whose node isn't there or stores nothing, what new clients have."""
         await self._take_over(account)
         config = self._pubsub.config(account, OLD)
-        if (config is None or not config.persist_items) and self._pubsub.config(account, NS) is not None:
+        if config is not None and config.persist_items:
+            return
+        if self._pubsub.config(account, NS) is not None:
             await self._collate(account)
+        else:  # nothing to show, but old clients may begin there
+            await self._make_private(account, OLD)
 
     async def _kept(self, account: Account) -> Storage:
         """What there is in the old places, together."""
