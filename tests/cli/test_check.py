@@ -26,6 +26,7 @@ modules_disabled = {list(DEFAULT)}
 authentication = "anonymous"
 modules_disabled = {list(DEFAULT)}
 """)
+    file.chmod(0o600)
     return file
 
 
@@ -216,3 +217,18 @@ def test_files_and_folders_that_cannot_be_written(chirrup: Any, config: Path, mo
     ]
     (folder / "data").touch()
     assert f"warning: data: {folder / 'data'} is no folder" in chirrup("check", "config").out
+
+
+@pytest.mark.parametrize("secret", ["store", "component"])
+def test_secrets_that_everybody_can_read(chirrup: Any, config: Path, secret: str) -> None:
+    told = "warning: everybody can read chirrup.toml, which has a secret: chmod o-rwx it"
+    without = config.read_text().replace("chirrup:s3cret@", "")
+    if secret == "component":
+        config.write_text(without + '[components."irc.example.org"]\nsecret = "s3cret that is long enough"\n')
+    for mode, warned in ((0o644, True), (0o640, False)):
+        config.chmod(mode)
+        ran = chirrup("check", "config")
+        assert (ran.status, told in ran.out.splitlines(), "s3cret" in ran.out) == (0, warned, False), ran.err
+    config.write_text(without)
+    config.chmod(0o644)
+    assert "can read" not in chirrup("check", "config").out

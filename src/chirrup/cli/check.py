@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chirrup.cli.lines import listed
 from chirrup.net import certificates
@@ -35,7 +37,7 @@ def _lines(config: Config) -> Iterator[str]:
     used = {module for host in config.hosts.values() for module in _modules(config, host)}
     for line in unread(config, used):
         yield f"warning: {line}"
-    for line in _unwritable(config):
+    for line in (*_unwritable(config), *_readable(config)):
         yield f"warning: {line}"
 
 
@@ -60,6 +62,13 @@ def _unwritable(config: Config) -> Iterator[str]:
             yield f"{key}: {file} is a folder"
         elif not os.access(file if file.exists() else file.parent, os.W_OK):
             yield f"{key}: {file} {who}"
+
+
+def _readable(config: Config) -> Iterator[str]:
+    """What others on this machine could read."""
+    secret = urlsplit(config.store_url).password or config.components
+    if secret and config.file and Path(config.file).stat().st_mode & stat.S_IROTH:
+        yield f"everybody can read {config.file}, which has a secret: chmod o-rwx it"
 
 
 def _modules(config: Config, host: HostConfig) -> list[str]:
