@@ -415,6 +415,26 @@ async def test_options_that_are_wrong_are_not_tried_again(liar: Liar) -> None:
         await liar.client(proceed, require_tls=True, ca="none.crt", reconnect=True).connect(retry=True)
 
 
+async def test_a_file_that_is_just_being_replaced(tmp_path: Path) -> None:
+    """Authorities are renewed while a program runs, which isn't to end because it looked at the wrong moment."""
+    async with serve(data=tmp_path) as server:
+        authorities = tmp_path / "authorities.pem"
+        known = (tmp_path / "certificates" / "localhost.crt").read_bytes()
+        authorities.write_bytes(known)
+        alice, clock = await online(server, "alice", ca=authorities, verify=True)
+        states = alice.states()
+        authorities.write_bytes(b"")
+        cut(alice)
+        await until(alice, ConnectionState.WAITING, states)
+        clock.advance(backoff.FIRST)
+        change = await until(alice, ConnectionState.WAITING, states)
+        assert isinstance(change.reason, ConfigError) and change.retry_in is not None
+        authorities.write_bytes(known)
+        clock.advance(change.retry_in)
+        await until(alice, ConnectionState.ONLINE, states)
+        await alice.close()
+
+
 async def test_the_first_connection_is_tried_again_if_that_is_wished(liar: Liar) -> None:
     async def refuse(peer: Peer) -> None:
         peer.drop()

@@ -61,6 +61,7 @@ class Life(ABC):
         self._next_change: asyncio.Future[None] | None = None
         self._delays = delays()
         self._online_since: float | None = None  # of the last connection
+        self._was_online = False
 
     # -- for subclasses
 
@@ -81,9 +82,12 @@ class Life(ABC):
         """It won't come back: whoever waits for something is told."""
 
     def final(self, reason: Exception) -> bool:
-        """Whether another attempt to connect would be of no use: the credentials are refused, an option can't be used,
-        or another client has taken the resource over and would take it again."""
-        return isinstance(reason, AuthenticationError | ConfigError) or (
+        """Whether another attempt to connect would be of no use: the credentials are refused, an option can't be used
+        (one that could be is a file that is just being replaced), or another client has taken the resource over and
+        would take it again."""
+        if isinstance(reason, ConfigError):
+            return not self._was_online
+        return isinstance(reason, AuthenticationError) or (
             isinstance(reason, StreamError) and reason.condition == "conflict"
         )
 
@@ -178,7 +182,7 @@ class Life(ABC):
                 self._leave(link, error if isinstance(error, Exception) else None)
             raise
         log.info("%s is online, by %s", self.jid, link.where)
-        self._online_since = self.clock.monotonic()
+        self._online_since, self._was_online = self.clock.monotonic(), True
         self._enter(ConnectionState.ONLINE, resumed=resumed)
 
     def _try_again(self, reason: Exception) -> None:
@@ -191,7 +195,7 @@ class Life(ABC):
         """Attempt to connect until it succeeds, or something final stands against it."""
         for delay in self._delays:
             # A certificate may be renewed without this program, so that it isn't the end; but somebody has to know.
-            level = logging.ERROR if isinstance(reason, TrustError) else logging.WARNING
+            level = logging.ERROR if isinstance(reason, TrustError | ConfigError) else logging.WARNING
             log.log(level, "%s: %s; the next attempt is in %.1f s", self.jid.bare, reason, delay)
             self._enter(ConnectionState.WAITING, reason=reason, retry_in=delay)
             await sleep(self.clock, delay)
