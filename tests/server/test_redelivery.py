@@ -582,6 +582,27 @@ async def test_a_copy_is_of_when_a_message_came_and_not_of_when_it_came_again(ma
         assert ids(tablet) == ["1"]
 
 
+async def test_what_two_sessions_leave_comes_to_a_third_once(managers):
+    """It came when both had lost their connection, and before the third was there."""
+    clock = FakeClock()
+    async with managers({}, clock=clock) as they:
+        phone, _ = await they.client("alice/phone")
+        tablet, _ = await they.client("alice/tablet")
+        bob = await they.server.client("bob/desk")
+        lost = [await they.cut(phone), await they.cut(tablet)]
+        bob.send(message("alice@localhost", "1") + message("alice@localhost", "2"))
+        await bob.settle()
+        clock.advance(10)
+        laptop, _ = await they.client("alice/laptop")
+        for session in lost:
+            await end(they, session)
+        await laptop.settle()
+        assert ids(laptop) == ["1", "2"]
+        await end(they, await they.cut(laptop))  # who is responsible for them now
+        desk, _ = await they.client("alice/desk")
+        assert [(await desk.receive()).get("id") for _ in range(2)] == ["1", "2"]
+
+
 @pytest.mark.parametrize("settings", [{}, NO_ARCHIVE], ids=["archived", "not archived"])
 async def test_what_ones_own_client_has_sent_to_another_is_not_delivered_where_it_came_from(managers, settings):
     async with managers(settings) as they:

@@ -22,7 +22,7 @@ from chirrup.ext.offline.handing_over import querying
 from chirrup.ext.offline.server import Offline
 from chirrup.ext.retraction import NS as RETRACTION
 from chirrup.ext.rsm import NS as PAGES
-from chirrup.ext.stanza_ids.rules import add_stanza_id
+from chirrup.ext.stanza_ids.rules import add_stanza_id, stanza_id_by
 from chirrup.server import hooks
 from chirrup.server.module import (
     Account,
@@ -30,6 +30,7 @@ from chirrup.server.module import (
     Later,
     Module,
     Origin,
+    Redelivery,
     Request,
     Session,
     Settings,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 _ACCOUNTS: Final = (Addressee.OWN, Addressee.ACCOUNT)
 _PAGE_OCTETS: Final = 1_048_576
 """Octets after which a page ends before its time, so that one of large messages can be sent."""
+_AGAIN: Final = 10_000
+"""Messages of others' sessions that are known to have been given to a session."""
 _SHARE: Final = 4
 """Pages that have room together among what may wait for a client."""
 
@@ -68,6 +71,18 @@ class ArchiveSettings(Settings):
     """How large an account's archive gets before its oldest messages go; 0 sets no bound."""
     full_text: bool = True
     """Whether clients may search their archives for words. An account's index is made when it first searches."""
+
+
+class Again:
+    """The last archived messages that a session was given because another never acknowledged them."""
+
+    def __init__(self) -> None:
+        self.uids: dict[str, None] = {}
+
+    def add(self, uid: str) -> None:
+        self.uids[uid] = None
+        if len(self.uids) > _AGAIN:
+            del self.uids[next(iter(self.uids))]
 
 
 class Archive(Module):
@@ -137,6 +152,19 @@ class Archive(Module):
         sender = JID.parse(stanza.attrs["from"])
         if account.get(Wishes).allow(account, sender):
             add_stanza_id(stanza, self._uid(self._archive(account, stanza, sender, origin)), account.jid)
+
+    @hooks.message_redelivered(after=["carbons"])
+    def had_again(self, account: Account, stanza: Element, origin: Redelivery) -> None:
+        """Several sessions may leave the same message: who has come since is given it once."""
+        uid = stanza_id_by(stanza, account.jid)
+        if not uid:
+            return
+        for session in account.most_available:
+            again = session.find(Again) or session.put(Again())
+            if uid in again.uids:
+                origin.receivers.add(session)
+            elif session not in origin.receivers:
+                again.add(uid)
 
     def _archive(self, account: Account, stanza: Element, peer: JID, origin: Origin) -> int:
         number = self._copies.archive(account.jid, stanza, peer, origin)
