@@ -249,15 +249,15 @@ async def test_settings_that_would_break_the_promise(postgres_url: str, postgres
     wanted = {
         "synchronous_commit": "off",
         "default_transaction_isolation": "serializable",
-        "statement_timeout": "1ms",
-        "lock_timeout": "1ms",
+        "statement_timeout": "100ms",
+        "lock_timeout": "100ms",
     }
     for name, value in wanted.items():
         postgres.sql(f"ALTER DATABASE {database} SET {name} = '{value}'")
     store = await open_store(postgres_url, exclusive=True)
 
     def settings(connection: Connection) -> list[str]:
-        connection.execute(text("SELECT pg_sleep(0.01)"))
+        connection.execute(text("SELECT pg_sleep(0.15)"))
         names = ("synchronous_commit", "transaction_isolation", "statement_timeout", "lock_timeout")
         return [str(connection.execute(text(f"SHOW {name}")).scalar()) for name in names]
 
