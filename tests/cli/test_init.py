@@ -88,6 +88,7 @@ def test_a_disk_without_room(elsewhere: Path) -> None:
         "import resource, sys\nfrom chirrup.cli import main\nsys.argv = ['chirrup', 'init', 'half.toml']\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\nmain()"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=elsewhere)
+    # -B: no half of a module's bytecode is left either, which other tests would fail with.
+    ran = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True, cwd=elsewhere)
     assert (ran.returncode, ran.stderr) == (1, "chirrup: half.toml: File too large\n")
     assert not (elsewhere / "half.toml").exists()

@@ -24,7 +24,7 @@ def level() -> Iterator[None]:
 
 
 async def refused() -> None:
-    logging.getLogger("chirrup.client").warning("nobody there")
+    logging.getLogger("echo").warning("nobody there")
     raise AuthenticationError("not-authorized", "the password is wrong", account="bot@localhost")
 
 
@@ -36,7 +36,7 @@ def test_what_ends_it_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatc
         run(refused())
     assert end.value.code == "echo.py: bot@localhost: not-authorized: the password is wrong"
     assert isinstance(end.value.__cause__, AuthenticationError)
-    assert "WARNING chirrup.client: nobody there" in capsys.readouterr().err
+    assert "WARNING echo: nobody there" in capsys.readouterr().err
 
 
 def test_the_programs_own_mistakes_keep_their_traceback() -> None:
