@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -176,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long at most, each")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     options = parser.parse_args(arguments)
+    logging.getLogger("chirrup.client").setLevel(logging.ERROR)  # that connections are lost is the point
     for name in options.servers:
         version, outcome = asyncio.run(compare(name, options.kills, options.seconds, options.seed))
         print(f"{name} {version}, seed {options.seed}: {outcome}", flush=True)

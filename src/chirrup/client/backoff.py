@@ -10,9 +10,10 @@ FIRST: Final = 2.0
 """Seconds, at most, before the first attempt after a connection was lost."""
 MOST: Final = 60.0
 """Seconds, at most, before any other: so long does it take at most to be back when the server is."""
-STEADY: Final = 10.0
-"""Seconds for which a connection has to last until waiting begins anew after it: a server that takes a client and drops
-it at once isn't to be asked for ever every other second."""
+STEADY: Final = 1.0
+"""Seconds for which a client has to be online until waiting begins anew after it: a server that takes it and drops it
+at once isn't to be asked for ever every other second. On a bad network few connections last long, and whoever is there
+wants to be back soon."""
 
 
 def delays(chance: Callable[[], float] = random.random) -> Iterator[float]:

@@ -62,6 +62,11 @@ class Link(Connection):
         return data
 
     @property
+    def broken(self) -> bool:
+        """Whether an error ended the connection, and nobody closed it."""
+        return self._reason is not None
+
+    @property
     def gone(self) -> Disconnected:
         """The error that says how the connection was lost."""
         why = f": {self._reason}" if self._reason is not None else ""

@@ -226,7 +226,7 @@ class Negotiation:
             return await self._link.read()
         except Disconnected as error:
             if self._stream.parser.header is None and self._seen_nothing:
-                guess = "" if self._stream.security else "; it may be a port for direct TLS"
+                guess = "" if self._stream.security or self._link.broken else "; it may be a port for direct TLS"
                 raise Disconnected(f"{error} before a stream began{guess}") from None
             raise
 
