@@ -450,6 +450,7 @@ async def test_the_first_connection_is_tried_again_if_that_is_wished(liar: Liar)
     liar.clock.advance(2)
     async with asyncio.timeout(TIMEOUT):
         await connecting
+    assert (client.state, liar.connections) == (ConnectionState.ONLINE, 2)
     await client.close()
 
 
